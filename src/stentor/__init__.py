@@ -1,0 +1,3 @@
+"""Stentor: a self-hosted speech gateway."""
+
+__version__ = "0.1.0"

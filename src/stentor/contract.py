@@ -1,0 +1,243 @@
+"""The wire: what a caller sends and what a caller gets back, and nothing else.
+
+The types are the one source for validation, for rendering and for the OpenAPI document.
+Times on the wire are RFC 3339 in UTC; durations say their unit in their name.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, get_args
+
+from msgspec import Meta, Struct
+
+ResponseFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
+JobStatus = Literal["pending", "processing", "completed", "failed"]
+ErrorType = Literal[
+    "invalid_request_error",
+    "authentication_error",
+    "not_found_error",
+    "rate_limit_error",
+    "provider_error",
+    "server_error",
+]
+
+RESPONSE_FORMATS: tuple[ResponseFormat, ...] = get_args(ResponseFormat)
+JOB_STATUSES: tuple[JobStatus, ...] = get_args(JobStatus)
+
+REQUEST_TYPE: Literal["speech"] = "speech"
+
+CONTENT_TYPES: dict[ResponseFormat, str] = {
+    "mp3": "audio/mpeg",
+    "opus": "audio/ogg",
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+    "wav": "audio/wav",
+    "pcm": "audio/pcm",
+}
+
+
+class SpeakerVoice(Struct, frozen=True, forbid_unknown_fields=True):
+    """One speaker of a dialogue and the voice that reads them."""
+
+    speaker: Annotated[
+        str, Meta(min_length=1, description="The name before the colon in `Speaker: text` lines")
+    ]
+    voice: Annotated[str, Meta(min_length=1, description="The voice that reads this speaker")]
+
+
+class DictionaryLocator(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A pronunciation dictionary and, optionally, one of its versions."""
+
+    pronunciation_dictionary_id: str
+    version_id: str | None = None
+
+
+class SpeechRequest(Struct, frozen=True, omit_defaults=True):
+    """The body of `POST /v1/async/audio/speech`.
+
+    Fields that are not named here are kept apart, as extra parameters for the provider.
+    """
+
+    model: Annotated[str, Meta(min_length=1, description="Model in provider/model format")]
+    input: Annotated[str, Meta(description="Text to convert to speech")]
+    voice: Annotated[
+        str | list[SpeakerVoice],
+        Meta(description="A voice, or a list of speakers with a voice each for a dialogue"),
+    ]
+    fallbacks: Annotated[
+        list[str] | None, Meta(description="provider/model strings, tried in order")
+    ] = None
+    stream_format: Annotated[
+        Literal["sse"] | None, Meta(description='Set to "sse" to enable streaming')
+    ] = None
+    instructions: Annotated[str | None, Meta(description="How to speak, in words")] = None
+    response_format: Annotated[
+        ResponseFormat | None, Meta(description="Audio format of the result; mp3 if left out")
+    ] = None
+    speed: Annotated[
+        float | None, Meta(ge=0.25, le=4.0, description="Speaking rate, 1 being the voice's own")
+    ] = None
+    language_code: Annotated[
+        str | None, Meta(description="BCP 47 or ISO 639-1 code of the text's language")
+    ] = None
+    pronunciation_dictionary_locators: list[DictionaryLocator] | None = None
+    enable_logging: bool | None = None
+    optimize_streaming_latency: bool | None = None
+    with_timestamps: bool | None = None
+
+
+class ErrorField(Struct, frozen=True, omit_defaults=True):
+    """The part of an error that OpenAI's clients read."""
+
+    type: ErrorType
+    code: str
+    message: str
+    param: str | None = None
+    event_id: str | None = None
+
+
+class ErrorExtraFields(Struct, frozen=True, omit_defaults=True):
+    """Which call failed, and where."""
+
+    provider: str | None = None
+    model_requested: str | None = None
+    request_type: str | None = None
+
+
+class ErrorResponse(Struct, frozen=True, omit_defaults=True):
+    """The one shape of every error, on every path."""
+
+    event_id: str
+    type: ErrorType
+    is_bifrost_error: Annotated[
+        bool, Meta(description="True: the gateway's own error; false: the provider's")
+    ]
+    status_code: int
+    error: ErrorField
+    extra_fields: ErrorExtraFields = ErrorExtraFields()
+
+
+class Progress(Struct, frozen=True):
+    """How far a job has come."""
+
+    segments_total: int = 0
+    segments_done: int = 0
+    characters_done: int = 0
+    audio_seconds: float = 0.0
+
+
+class Usage(Struct, frozen=True, omit_defaults=True):
+    """What a request consumed. `cost` is in US dollars."""
+
+    input_chars: int
+    audio_seconds: float
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    cost: float | None = None
+
+
+class Attempt(Struct, frozen=True, omit_defaults=True):
+    """One try at one provider."""
+
+    provider: str
+    model: str
+    outcome: str
+    latency_ms: int
+    key: str | None = None
+
+
+class ResultExtraFields(Struct, frozen=True):
+    """How the result came about."""
+
+    provider: str
+    model_requested: str
+    model_used: str
+    latency_ms: int
+    request_type: Literal["speech"] = REQUEST_TYPE
+    attempts: list[Attempt] = []
+    ignored_params: list[str] = []
+
+
+class SpeechResult(Struct, frozen=True, omit_defaults=True):
+    """The result of a completed job. `audio` is base64 on the wire."""
+
+    response_format: ResponseFormat
+    content_type: str
+    audio_url: str
+    size_bytes: int
+    sha256: str
+    duration_seconds: float
+    sample_rate: int
+    usage: Usage
+    extra_fields: ResultExtraFields
+    warnings: list[str] = []
+    audio: bytes | None = None
+    audio_omitted: bool | None = None
+
+
+class Job(Struct, frozen=True, omit_defaults=True):
+    """What submitting and polling answer with."""
+
+    id: Annotated[str, Meta(description="Unique identifier for the async job (UUIDv7)")]
+    status: JobStatus
+    created_at: datetime
+    completed_at: datetime | None = None
+    expires_at: Annotated[
+        datetime | None,
+        Meta(description="When the job result expires and will be cleaned up"),
+    ] = None
+    status_code: Annotated[
+        int | None, Meta(description="HTTP status code of the completed operation")
+    ] = None
+    result: SpeechResult | None = None
+    error: ErrorResponse | None = None
+    progress: Progress | None = None
+    position: Annotated[int | None, Meta(description="Jobs ahead in the queue, plus one")] = None
+    request_id: str | None = None
+
+
+class Model(Struct, frozen=True, omit_defaults=True):
+    """One entry of `GET /v1/models`."""
+
+    id: str
+    owned_by: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    name: str | None = None
+    languages: list[str] = []
+    sample_rate: int | None = None
+
+
+class ModelList(Struct, frozen=True):
+    """The body of `GET /v1/models`."""
+
+    data: list[Model]
+    object: Literal["list"] = "list"
+
+
+class Voice(Struct, frozen=True, omit_defaults=True):
+    """One entry of `GET /v1/audio/voices`. `sample_rate` is in Hz."""
+
+    id: str
+    name: str
+    provider: str
+    model: str
+    sample_rate: int
+    language: str | None = None
+    gender: Literal["female", "male"] | None = None
+
+
+class VoiceList(Struct, frozen=True):
+    """The body of `GET /v1/audio/voices`."""
+
+    voices: list[Voice]
+
+
+class Health(Struct, frozen=True, omit_defaults=True):
+    """The body of `GET /health` and `GET /ready`."""
+
+    status: Literal["ok", "starting", "draining"]
+    version: str
+    details: dict[str, Any] = {}
