@@ -75,9 +75,12 @@ class SpeechRequest(Struct, frozen=True, omit_defaults=True):
     response_format: Annotated[
         ResponseFormat | None, Meta(description="Audio format of the result; mp3 if left out")
     ] = None
-    speed: Annotated[
-        float | None, Meta(ge=0.25, le=4.0, description="Speaking rate, 1 being the voice's own")
-    ] = None
+    speed: (
+        Annotated[
+            float, Meta(ge=0.25, le=4.0, description="Speaking rate, 1 being the voice's own")
+        ]
+        | None
+    ) = None
     language_code: Annotated[
         str | None, Meta(description="BCP 47 or ISO 639-1 code of the text's language")
     ] = None

@@ -1,0 +1,57 @@
+# Two commands are enough: `make serve` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+SYNC = $(UV) pip install --quiet --python $(BIN)/python --require-hashes
+
+.PHONY: serve install test lint format bench lock clean
+
+serve: $(VENV)/.serve
+	@$(BIN)/stentor serve
+
+install: $(VENV)/.serve
+	@:
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.dev
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV)
+
+# Pins everything anew; hashes only, no addresses.
+lock: $(VENV)/.uv
+	@$(UV) pip compile --quiet $(LOCK) --upgrade pyproject.toml --extra piper --group build \
+		-o requirements/serve.txt
+	@$(UV) pip compile --quiet $(LOCK) --upgrade pyproject.toml --extra piper --extra kokoro \
+		--group build --group dev -c requirements/serve.txt -o requirements/dev.txt
+LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+$(VENV)/.uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Stentor needs Python 3.11 or newer; say which with PYTHON=..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.serve: requirements/serve.txt pyproject.toml $(VENV)/.uv
+	@echo "Installing into $(VENV) ..."
+	@$(SYNC) -r $<
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.serve
+	@$(SYNC) -r $<
+	@touch $@

@@ -1,0 +1,22 @@
+"""`make bench`: run all benchmarks, or those named on the command line."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from bench.table import Row, show
+
+ALL = ("http", "synthesis", "encoding", "latency", "start")
+
+
+def main() -> None:
+    rows: list[Row] = []
+    for name in sys.argv[1:] or ALL:
+        print(f"running {name} ...", flush=True)
+        rows += importlib.import_module(f"bench.{name}").run()
+    show(rows)
+
+
+if __name__ == "__main__":
+    main()

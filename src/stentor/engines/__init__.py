@@ -1,0 +1,1 @@
+"""Neural voices in this machine, hosted in processes of their own."""

@@ -1,0 +1,101 @@
+"""What every engine is: something that speaks one utterance at a time.
+
+An engine has two halves. Its *catalogue* half reads names and sample rates from files and is
+cheap enough for the HTTP process; its *voice* half loads a network and runs in an engine
+process only (`stentor.engines.worker`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from stentor.contract import Voice
+
+
+class Utterance(Struct, frozen=True):
+    """One segment to speak.
+
+    Attributes:
+        engine: the engine's name, such as `piper`.
+        model: the engine's name of the model, without the provider's prefix.
+        voice: one of the model's voices.
+        text: one line of plain text.
+        speed: speaking rate, 0.25 to 4, 1 being the voice's own.
+        language: BCP 47 tag, or None for the voice's own language.
+    """
+
+    engine: str
+    model: str
+    voice: str
+    text: str
+    speed: float = 1.0
+    language: str | None = None
+
+
+class Spoken(Struct, frozen=True):
+    """What came of an utterance.
+
+    Attributes:
+        samples: mono PCM, signed 16 bit, native byte order.
+        sample_rate: in Hz.
+        warnings: what a listener may miss, in sentences; usually empty.
+    """
+
+    samples: bytes
+    sample_rate: int
+    warnings: list[str] = []
+
+
+class EngineModel(Struct, frozen=True):
+    """A model that an engine can load, with all that the worker needs to load it.
+
+    Attributes:
+        engine: the engine's name.
+        name: the model's name, unique within the engine.
+        voices: at least one; the first is the model's own choice.
+        sample_rate: of the audio it makes, in Hz.
+        languages: BCP 47 tags that it is made for.
+        files: paths by role, as the engine's voice half wants them.
+    """
+
+    engine: str
+    name: str
+    voices: list[Voice]
+    sample_rate: int
+    languages: list[str]
+    files: dict[str, str]
+
+
+class EngineError(Exception):
+    """An utterance that could not be spoken.
+
+    Args:
+        code: `unspeakable` where the text is at fault, `engine_failed` where the engine is.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class VoiceHost(Protocol):
+    """A loaded model. Lives in an engine process; not thread-safe."""
+
+    def speak(self, utterance: Utterance) -> Spoken:
+        """Speak one utterance.
+
+        Raises:
+            EngineError: the text yields no sound, or the engine failed.
+        """
+        ...
+
+
+class ModelNotes(Struct, frozen=True):
+    """What was found when looking for models, and what a person should know about it."""
+
+    models: Sequence[EngineModel]
+    notes: Sequence[str] = ()

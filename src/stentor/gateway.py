@@ -1,0 +1,167 @@
+"""The composition root: everything that serves, built from a configuration."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+import uuid_utils
+from filelock import FileLock, Timeout
+
+from stentor.blobs import BlobStore
+from stentor.config import Config
+from stentor.engines.base import ModelNotes
+from stentor.engines.catalogue import find_models
+from stentor.engines.pool import EnginePool
+from stentor.engines.worker import Hello
+from stentor.jobs.runner import JobRunner
+from stentor.jobs.sqlite import SqliteStore
+from stentor.jobs.store import JobStore
+from stentor.jobs.sweeper import Sweeper
+from stentor.routing.catalogue import Catalogue
+from stentor.synthesis import Synthesizer
+from stentor.text.plan import Pauses
+
+log = structlog.get_logger(__name__)
+
+
+class DataDirInUse(Exception):
+    """Another process holds the data directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """The part that speaks; enough for the command line, which needs no jobs."""
+
+    catalogue: Catalogue
+    pool: EnginePool
+    synthesizer: Synthesizer
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The whole server but HTTP."""
+
+    config: Config
+    voices: Voices
+    store: JobStore
+    blobs: BlobStore
+    runner: JobRunner
+
+
+@asynccontextmanager
+async def open_voices(config: Config, *, warm: bool) -> AsyncIterator[Voices]:
+    """Find the models, start the engine pool, and end it again.
+
+    Args:
+        warm: start the engine processes now rather than at the first utterance.
+    """
+    from stentor.audio.settings import EncoderSettings
+
+    found: ModelNotes = find_models(config)
+    engines = config.engines
+    first = found.models[0] if found.models else None
+    hello = Hello(
+        models=list(found.models),
+        niceness=engines.niceness,
+        threads=engines.threads_per_worker,
+        preload=f"{first.engine}/{first.name}" if first and engines.preload else None,
+    )
+    pool = EnginePool(hello, engines.workers or _cores(), engines.segment_timeout_seconds)
+    synthesizer = Synthesizer(
+        pool,
+        encoder=EncoderSettings(
+            mp3_kbps=config.audio.mp3_kbps,
+            opus_kbps=config.audio.opus_kbps,
+            aac_kbps=config.audio.aac_kbps,
+        ),
+        pauses=Pauses(
+            sentence_ms=config.audio.sentence_pause_ms,
+            clause_ms=config.audio.clause_pause_ms,
+            paragraph_ms=config.audio.paragraph_pause_ms,
+            section_ms=config.audio.section_pause_ms,
+        ),
+        max_segment_chars=engines.max_segment_chars,
+    )
+    pool.start(warm=warm and first is not None and engines.preload)
+    try:
+        yield Voices(
+            Catalogue(found.models, config.models, found.notes),
+            pool,
+            synthesizer,
+            list(found.notes),
+        )
+    finally:
+        await pool.close()
+        synthesizer.close()
+
+
+@asynccontextmanager
+async def open_gateway(config: Config) -> AsyncIterator[Gateway]:
+    """Open the store, start the engines and begin to take jobs; undo it all at the end.
+
+    Raises:
+        DataDirInUse: another process has the data directory.
+    """
+    data_dir = config.data_dir
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    async with AsyncExitStack() as stack:
+        _hold(data_dir, stack)
+        spool = data_dir / "spool"
+        # What a crash left half made is made anew.
+        shutil.rmtree(spool, ignore_errors=True)
+        spool.mkdir(mode=0o700)
+        store = await SqliteStore.open(data_dir / "stentor.db")
+        stack.push_async_callback(store.close)
+        released = await store.release_all()
+        if released:
+            log.info("jobs.taken_up_again", jobs=released)
+        blobs = BlobStore.open(config.storage.audio_url, data_dir / "audio")
+        voices = await stack.enter_async_context(open_voices(config, warm=True))
+        for note in voices.notes:
+            log.warning("voices.note", note=note)
+        runner = JobRunner(
+            store,
+            blobs,
+            voices.synthesizer,
+            voices.catalogue,
+            name=f"{socket.gethostname()}-{os.getpid()}-{uuid_utils.uuid4().hex[:8]}",
+            spool=spool,
+            concurrency=config.jobs.concurrency,
+            lease_ms=config.jobs.lease_seconds * 1000,
+            max_input_chars=config.server.max_input_chars,
+        )
+        runner.start()
+        stack.push_async_callback(runner.close)
+        sweeper = Sweeper(store, blobs, interval_s=config.jobs.sweep_interval_seconds)
+        sweeper.start()
+        stack.push_async_callback(sweeper.close)
+        yield Gateway(config, voices, store, blobs, runner)
+
+
+def _hold(data_dir: Path, stack: AsyncExitStack) -> None:
+    lock = FileLock(data_dir / "lock")
+    holder = data_dir / "holder"
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        who = holder.read_text().strip() if holder.exists() else "another process"
+        raise DataDirInUse(
+            f"the data directory {data_dir} is in use by {who}; stop it, or choose another "
+            "directory with --data-dir"
+        ) from error
+    stack.callback(lock.release)
+    holder.write_text(f"process {os.getpid()} on {socket.gethostname()}\n")
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

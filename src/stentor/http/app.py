@@ -1,0 +1,106 @@
+"""The ASGI application: routes, and one error shape for whatever goes wrong on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from stentor import __version__
+from stentor.contract import Health, ModelList, VoiceList
+from stentor.errors import SpeechError
+from stentor.gateway import Gateway
+from stentor.http.body import Keys
+from stentor.http.jobs import JobsApi
+from stentor.http.openapi import document
+from stentor.http.render import JOBS_PATH, error_response, json_response
+
+log = structlog.get_logger(__name__)
+
+STATIC = Path(__file__).parent / "static"
+
+_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+def build_app(gateway: Gateway) -> Starlette:
+    """The application over an open gateway."""
+    keys = Keys({name: key.value.reveal() for name, key in gateway.config.keys.items()})
+    jobs = JobsApi(gateway, keys)
+    catalogue = gateway.voices.catalogue
+
+    async def job(request: Request) -> Response:
+        return await (jobs.delete if request.method == "DELETE" else jobs.poll)(request)
+
+    async def models(request: Request) -> Response:
+        keys.owner(request)
+        return json_response(ModelList(catalogue.models()))
+
+    async def voices(request: Request) -> Response:
+        keys.owner(request)
+        return json_response(VoiceList(catalogue.voices()))
+
+    async def health(_: Request) -> Response:
+        return json_response(Health("ok", __version__))
+
+    async def ready(_: Request) -> Response:
+        return json_response(Health("ok", __version__, {"jobs": await gateway.store.counts()}))
+
+    async def openapi(_: Request) -> Response:
+        return Response(document(), media_type="application/json")
+
+    async def docs(_: Request) -> Response:
+        return RedirectResponse("/static/docs.html")
+
+    app = Starlette(
+        routes=[
+            Route(JOBS_PATH, jobs.submit, methods=["POST"]),
+            Route(f"{JOBS_PATH}/{{job_id}}", job, methods=["GET", "DELETE"]),
+            Route(f"{JOBS_PATH}/{{job_id}}/audio", jobs.audio),
+            Route("/v1/models", models),
+            Route("/v1/audio/voices", voices),
+            Route("/health", health),
+            Route("/ready", ready),
+            Route("/openapi.json", openapi),
+            Route("/docs", docs),
+            Route("/", docs),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        exception_handlers={
+            SpeechError: _on_speech_error,
+            HTTPException: _on_http_exception,
+            Exception: _on_exception,
+        },
+    )
+    # A trailing slash is another path, and a redirect would lose the body of a POST.
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _on_speech_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, SpeechError)
+    return error_response(error)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = error.status_code
+    message = {
+        404: f"there is nothing at {request.url.path}; see /docs",
+        405: f"{request.method} is not allowed at {request.url.path}; see /docs",
+    }.get(status, str(error.detail))
+    return error_response(
+        SpeechError(status, _CODES.get(status, "http_error"), message), error.headers
+    )
+
+
+async def _on_exception(request: Request, error: Exception) -> Response:
+    log.error("http.unhandled", path=request.url.path, exc_info=error)
+    return error_response(
+        SpeechError(500, "internal_error", f"the server failed: {type(error).__name__}")
+    )

@@ -1,0 +1,1 @@
+"""Asynchronous jobs: their durable record, and what runs and removes them."""

@@ -1,0 +1,138 @@
+"""Jobs in a SQLite file: the embedded store."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from stentor.contract import JobStatus, Progress
+from stentor.jobs import sqlite_operations as operations
+from stentor.jobs.migrate import migrate, shipped_migrations
+from stentor.jobs.record import JobRecord, Outcome
+from stentor.jobs.sqlite_thread import SqliteThread
+
+BUSY_TIMEOUT_MS = 10_000
+
+
+class SqliteStore:
+    """A `JobStore` of one file, with one thread that writes and one that reads.
+
+    All that waits for the writer is one commit (group commit), so the cost of the disk's sync is
+    shared by as many jobs as arrive at once. In WAL mode readers never wait for the writer.
+
+    Belongs to the event loop it was opened in.
+    """
+
+    def __init__(self, writer: SqliteThread, reader: SqliteThread) -> None:
+        self._writer = writer
+        self._reader = reader
+
+    @classmethod
+    async def open(cls, path: Path) -> SqliteStore:
+        """Open the file, or create it for this user alone.
+
+        Raises:
+            NewerSchema: a newer version of this program wrote the file.
+            sqlite3.Error: the file cannot be opened or is no database.
+        """
+        writer, reader = await asyncio.to_thread(_connect, path)
+        return cls(
+            # Immediate, because a transaction that reads before it takes the write lock fails if
+            # another process writes in between.
+            SqliteThread("store-writer", writer, begin="BEGIN IMMEDIATE"),
+            SqliteThread("store-reader", reader, begin="BEGIN"),
+        )
+
+    async def submit(self, job: JobRecord, *, queue_limit: int) -> None:
+        await self._writer.call(operations.Submit(job, queue_limit))
+
+    async def get(self, job_id: str, owner: str, now_ms: int) -> JobRecord | None:
+        return await self._reader.call(operations.Get(job_id, owner, now_ms))
+
+    async def position(self, job_id: str) -> int | None:
+        return await self._reader.call(operations.Position(job_id))
+
+    async def claim(self, worker: str, lease_ms: int, now_ms: int, limit: int) -> list[JobRecord]:
+        return await self._writer.call(
+            lambda connection: operations.claim(connection, worker, lease_ms, now_ms, limit)
+        )
+
+    async def renew(
+        self, job_id: str, attempt: int, lease_ms: int, now_ms: int, progress: Progress
+    ) -> bool:
+        return await self._writer.call(
+            lambda connection: operations.renew(
+                connection, job_id, attempt, now_ms + lease_ms, progress
+            )
+        )
+
+    async def finish(self, job_id: str, attempt: int, outcome: Outcome, now_ms: int) -> bool:
+        return await self._writer.call(
+            lambda connection: operations.finish(connection, job_id, attempt, outcome, now_ms)
+        )
+
+    async def cancel(
+        self, job_id: str, owner: str, outcome: Outcome, now_ms: int
+    ) -> JobRecord | None:
+        return await self._writer.call(
+            lambda connection: operations.cancel(connection, job_id, owner, outcome, now_ms)
+        )
+
+    async def delete(self, job_id: str, owner: str) -> bool:
+        return await self._writer.call(
+            lambda connection: operations.delete(connection, job_id, owner)
+        )
+
+    async def release(self, worker: str) -> int:
+        return await self._writer.call(lambda connection: operations.release(connection, worker))
+
+    async def release_all(self) -> int:
+        return await self._writer.call(operations.release_all)
+
+    async def expired(self, now_ms: int, limit: int) -> list[str]:
+        return await self._reader.call(
+            lambda connection: operations.expired(connection, now_ms, limit)
+        )
+
+    async def purge(self, job_ids: Sequence[str]) -> None:
+        await self._writer.call(lambda connection: operations.purge(connection, job_ids))
+
+    async def counts(self) -> dict[JobStatus, int]:
+        return await self._reader.call(operations.counts)
+
+    async def close(self) -> None:
+        # The last connection to close folds the log into the file, which a reader cannot.
+        await self._reader.close()
+        await self._writer.close()
+
+
+def _connect(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    """A connection to write and a read-only one, to a file of the current schema."""
+    # SQLite gives its log the mode of the database file.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    url = path.resolve().as_uri()
+    writer = _open(url)
+    try:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("PRAGMA synchronous = FULL")
+        # Without it, a sync on macOS ends in the drive's cache.
+        writer.execute("PRAGMA fullfsync = ON")
+        writer.execute("PRAGMA foreign_keys = ON")
+        migrate(writer, shipped_migrations())
+        return writer, _open(f"{url}?mode=ro")
+    except BaseException:
+        writer.close()
+        raise
+
+
+def _open(url: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        url,
+        uri=True,
+        timeout=BUSY_TIMEOUT_MS / 1000,
+        isolation_level=None,
+        check_same_thread=False,
+    )

@@ -1,0 +1,120 @@
+"""From a request body to a `Speech` that is known to be serviceable, or the reason why not."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from stentor.contract import SpeechRequest
+from stentor.errors import SpeechError, invalid
+from stentor.routing.catalogue import Catalogue, not_yet
+from stentor.synthesis import Speech
+from stentor.text.plan import check_text
+
+_FIELDS = frozenset(field.name for field in msgspec.structs.fields(SpeechRequest))
+_PATH = re.compile(r" - at `\$\.?(.*)`$")
+
+
+class StoredRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A request as a job keeps it.
+
+    Attributes:
+        extra_params: the fields that the gateway does not know, as they came.
+    """
+
+    speech: SpeechRequest
+    extra_params: dict[str, Any] = {}
+
+
+def parse(body: bytes) -> StoredRequest:
+    """Decode a request body.
+
+    Raises:
+        SpeechError: 400 that names the field, what was wrong and what was expected.
+    """
+    try:
+        fields = msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
+        raise invalid(
+            f"the body is not valid JSON: {error}", param=None, code="invalid_json"
+        ) from (error)
+    except UnicodeDecodeError as error:
+        raise invalid(
+            f"the body is not valid UTF-8: {error.reason} at byte {error.start}",
+            param=None,
+            code="invalid_json",
+        ) from error
+    if not isinstance(fields, dict):
+        raise invalid("the body must be a JSON object", param=None, code="invalid_json")
+    extra = {name: fields.pop(name) for name in fields.keys() - _FIELDS}
+    try:
+        return StoredRequest(msgspec.convert(fields, SpeechRequest), extra)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error), fields) from error
+
+
+def _explain(reason: str, fields: dict[str, Any]) -> SpeechError:
+    match = _PATH.search(reason)
+    path = match.group(1) if match else ""
+    said = _PATH.sub("", reason).replace("`", "")
+    if missing := re.search(r"missing required field (\w+)", said):
+        name = missing.group(1)
+        param = f"{path}.{name}" if path else name
+        return invalid(f"{param} is required", param=param, code="missing_field")
+    value: Any = fields
+    for step in re.findall(r"[^.\[\]]+", path):
+        value = (
+            value[int(step)]
+            if isinstance(value, list) and step.isdigit()
+            else (value.get(step) if isinstance(value, dict) else None)
+        )
+    got = f", got {value!r}" if path and isinstance(value, int | float | str | None) else ""
+    if ", got " in said:
+        got = ""
+    return invalid(f"{path or 'body'}: {said[:1].lower()}{said[1:]}{got[:80]}", param=path or None)
+
+
+def check(stored: StoredRequest, catalogue: Catalogue, *, max_input_chars: int) -> Speech:
+    """Make sure that a request can be served, before it is accepted.
+
+    Raises:
+        SpeechError: 400 or 413 that names the field.
+    """
+    request = stored.speech
+    if len(request.input) > max_input_chars:
+        raise SpeechError(
+            413,
+            "input_too_long",
+            f"input has {len(request.input)} characters; this server takes at most "
+            f"{max_input_chars} ([server] max_input_chars)",
+            param="input",
+        )
+    check_text(request.input)
+    if request.with_timestamps:
+        raise not_yet("with_timestamps")
+    if request.pronunciation_dictionary_locators:
+        raise not_yet("pronunciation_dictionary_locators")
+    targets = [catalogue.resolve(request.model, param="model")]
+    for number, name in enumerate(request.fallbacks or []):
+        targets.append(catalogue.resolve(name, param=f"fallbacks[{number}]"))
+    if isinstance(request.voice, str):
+        voices = {"voice": request.voice}
+    else:
+        voices = {f"voice[{n}].voice": one.voice for n, one in enumerate(request.voice)}
+        if not voices:
+            raise invalid("voice: the list of speakers is empty", param="voice")
+    for target in targets:
+        for param, voice in voices.items():
+            catalogue.check_voice(target, voice, param=param)
+        if request.language_code is not None:
+            catalogue.check_language(target, request.language_code, param="language_code")
+    return Speech(request, tuple(targets))
+
+
+def ignored_params(stored: StoredRequest) -> list[str]:
+    """The parameters that no local voice has a use for."""
+    request = stored.speech
+    named = [name for name in ("instructions",) if getattr(request, name)]
+    return sorted([*stored.extra_params, *named])

@@ -1,0 +1,1 @@
+"""From `provider/model` and a voice to something that can speak."""

@@ -1,0 +1,289 @@
+"""The heart: a checked request becomes one finished audio file.
+
+Text is planned into segments, segments are spoken in parallel and joined in order, and one
+encoder writes the file as the segments arrive. What is held in memory is bounded by the
+number of segments in flight, never by the length of the text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from stentor.audio.settings import EncoderSettings
+from stentor.contract import Attempt, Progress, ResponseFormat, SpeechRequest
+from stentor.engines.base import EngineError, Spoken, Utterance
+from stentor.errors import SpeechError
+from stentor.routing.catalogue import Target
+from stentor.text.plan import Pauses, Plan, Segment, plan
+
+if TYPE_CHECKING:
+    from stentor.audio.encode import Encoded
+    from stentor.audio.mixdown import Mixdown
+
+AUDIO_THREAD_NICENESS = 5
+EXCERPT_CHARS = 60
+
+T = TypeVar("T")
+OnProgress = Callable[[Progress], None]
+
+
+class Speaker(Protocol):
+    """What speaks one utterance; the engine pool is one."""
+
+    @property
+    def size(self) -> int:
+        """How many utterances it speaks at once."""
+        ...
+
+    async def speak(self, utterance: Utterance, flow: str) -> Spoken:
+        """Speak one utterance in the flow's turn.
+
+        Raises:
+            EngineError: it cannot.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A request that was found to be serviceable.
+
+    Attributes:
+        targets: where to try, in order; at least one.
+    """
+
+    request: SpeechRequest
+    targets: tuple[Target, ...]
+
+    @property
+    def response_format(self) -> ResponseFormat:
+        return self.request.response_format or "mp3"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A finished file.
+
+    Attributes:
+        sha256: of the whole file, in hexadecimal.
+        attempts: every target that was tried, the last being the one that spoke.
+        warnings: what a listener may miss, in sentences.
+    """
+
+    path: Path
+    encoded: Encoded
+    sha256: str
+    target: Target
+    attempts: tuple[Attempt, ...]
+    warnings: tuple[str, ...]
+
+
+class Synthesizer:
+    """Renders requests to files.
+
+    Args:
+        speaker: where segments are spoken.
+        encoder: bit rates of the lossy formats.
+        pauses: silence between segments.
+        max_segment_chars: longest text given to the speaker at once.
+    """
+
+    def __init__(
+        self,
+        speaker: Speaker,
+        *,
+        encoder: EncoderSettings,
+        pauses: Pauses,
+        max_segment_chars: int,
+    ) -> None:
+        self._speaker = speaker
+        self._encoder = encoder
+        self._pauses = pauses
+        self._max_segment_chars = max_segment_chars
+        self._threads = ThreadPoolExecutor(
+            max_workers=max(2, (os.cpu_count() or 2) // 2),
+            thread_name_prefix="audio",
+            initializer=_step_back,
+        )
+
+    def close(self) -> None:
+        """Let the audio threads end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def render(
+        self, speech: Speech, path: Path, *, flow: str, on_progress: OnProgress
+    ) -> Rendered:
+        """Speak the whole text into the file at `path`, which is overwritten.
+
+        A target that fails is followed by the next, from the start: a voice never changes in
+        the middle.
+
+        Args:
+            flow: the piece of work that this belongs to; flows share the speaker fairly.
+            on_progress: called on the event loop after each segment.
+
+        Raises:
+            SpeechError: the text holds nothing to speak, or no target could speak it.
+        """
+        attempts: list[Attempt] = []
+        first_error: SpeechError | None = None
+        for target in speech.targets:
+            started = time.monotonic()
+            try:
+                encoded, warnings = await self._render_with(target, speech, path, flow, on_progress)
+            except _SegmentFailed as failure:
+                first_error = first_error or failure.as_error(target)
+                attempts.append(_attempt(target, failure.cause.code, started))
+                continue
+            attempts.append(_attempt(target, "ok", started))
+            sha256 = await self._in_thread(_sha256, path)
+            return Rendered(path, encoded, sha256, target, tuple(attempts), tuple(warnings))
+        assert first_error is not None
+        raise first_error
+
+    async def _render_with(
+        self, target: Target, speech: Speech, path: Path, flow: str, on_progress: OnProgress
+    ) -> tuple[Encoded, list[str]]:
+        request = speech.request
+        language = request.language_code or _voice_language(target, request)
+        planned: Plan = await self._in_thread(
+            lambda: plan(
+                request.input,
+                request.voice,
+                language=language.partition("-")[0],
+                max_chars=self._max_segment_chars,
+                pauses=self._pauses,
+            )
+        )
+        warnings = dict.fromkeys(planned.warnings)
+        mixdown = await self._in_thread(
+            _open_mixdown, path, speech.response_format, target.model.sample_rate, self._encoder
+        )
+        on_progress(Progress(segments_total=len(planned.segments)))
+        try:
+            async with aclosing(self._speak_all(target, request, planned, flow)) as results:
+                async for segment, spoken in results:
+                    seconds = await self._in_thread(
+                        mixdown.add, spoken.samples, spoken.sample_rate, segment.pause_after_ms
+                    )
+                    warnings.update(dict.fromkeys(spoken.warnings))
+                    on_progress(
+                        Progress(
+                            segments_total=len(planned.segments),
+                            segments_done=segment.index + 1,
+                            characters_done=segment.end,
+                            audio_seconds=round(seconds, 3),
+                        )
+                    )
+            return await self._in_thread(mixdown.close), list(warnings)
+        except BaseException:
+            await asyncio.shield(self._in_thread(mixdown.abort))
+            raise
+
+    async def _speak_all(
+        self, target: Target, request: SpeechRequest, planned: Plan, flow: str
+    ) -> AsyncGenerator[tuple[Segment, Spoken]]:
+        """Speak the segments ahead of the one that is due, and yield them in order."""
+        ahead: deque[tuple[Segment, asyncio.Task[Spoken]]] = deque()
+        window = 2 * self._speaker.size
+        try:
+            for segment in planned.segments:
+                utterance = Utterance(
+                    engine=target.provider,
+                    model=target.model.name,
+                    voice=segment.voice,
+                    text=segment.text,
+                    speed=request.speed or 1.0,
+                    language=request.language_code,
+                )
+                ahead.append((segment, asyncio.create_task(self._speaker.speak(utterance, flow))))
+                if len(ahead) >= window:
+                    yield await _due(ahead)
+            while ahead:
+                yield await _due(ahead)
+        finally:
+            for _, task in ahead:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in ahead), return_exceptions=True)
+
+    async def _in_thread(self, function: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+
+
+class _SegmentFailed(Exception):
+    def __init__(self, segment: Segment, cause: EngineError) -> None:
+        super().__init__(cause.message)
+        self.segment = segment
+        self.cause = cause
+
+    def as_error(self, target: Target) -> SpeechError:
+        segment = self.segment
+        excerpt = segment.text[:EXCERPT_CHARS]
+        unspeakable = self.cause.code == "unspeakable"
+        return SpeechError(
+            400 if unspeakable else 502,
+            self.cause.code,
+            f"segment {segment.index + 1}, characters {segment.start} to {segment.end} of input "
+            f"({excerpt!r}), could not be spoken by {target.id}: {self.cause.message}",
+            param="input" if unspeakable else None,
+            provider=target.provider,
+            model=target.id,
+        )
+
+
+async def _due(
+    ahead: deque[tuple[Segment, asyncio.Task[Spoken]]],
+) -> tuple[Segment, Spoken]:
+    segment, task = ahead[0]
+    try:
+        spoken = await task
+    except EngineError as error:
+        raise _SegmentFailed(segment, error) from error
+    ahead.popleft()
+    return segment, spoken
+
+
+def _attempt(target: Target, outcome: str, started: float) -> Attempt:
+    return Attempt(
+        provider=target.provider,
+        model=target.model.name,
+        outcome=outcome,
+        latency_ms=round((time.monotonic() - started) * 1000),
+    )
+
+
+def _voice_language(target: Target, request: SpeechRequest) -> str:
+    names = [request.voice] if isinstance(request.voice, str) else [v.voice for v in request.voice]
+    spoken = {voice.id: voice.language for voice in target.model.voices}
+    return next((language for name in names if (language := spoken.get(name))), None) or "en"
+
+
+def _open_mixdown(
+    path: Path, response_format: ResponseFormat, sample_rate: int, settings: EncoderSettings
+) -> Mixdown:
+    # FFmpeg and NumPy are loaded by the first job, in its thread, not by the server's start.
+    from stentor.audio.mixdown import Mixdown
+
+    return Mixdown(path, response_format, sample_rate, settings)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _step_back() -> None:
+    """Let the event loop's thread go first where the system knows niceness per thread (Linux)."""
+    with suppress(AttributeError, OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), AUDIO_THREAD_NICENESS)

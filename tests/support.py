@@ -1,0 +1,75 @@
+"""A real server, on a real socket, with its real voice, as a child process."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+JOBS = "/v1/async/audio/speech"
+MODEL = "piper/en_US-joe-medium"
+DEADLINE_S = 60
+STENTOR = (sys.executable, "-m", "stentor")
+
+
+class Server:
+    """`stentor serve` as a child process."""
+
+    def __init__(self, data_dir: Path, *options: str, **environ: str) -> None:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("STENTOR_")}
+        self.data_dir = data_dir
+        self.process = subprocess.Popen(
+            [*STENTOR, "serve", "--port", "0", "--data-dir", str(data_dir), *options],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=clean | environ,
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        match = re.search(r"http://\S+", line)
+        assert match, f"the server did not start: {line!r}"
+        self.url = match.group()
+        self.client = httpx.Client(base_url=self.url, timeout=DEADLINE_S)
+
+    def submit(self, headers: dict[str, str] | None = None, **fields: Any) -> dict[str, Any]:
+        """Submit a job that must be accepted."""
+        response = self.client.post(JOBS, json=request(**fields), headers=headers)
+        assert response.status_code == 202, response.text
+        job: dict[str, Any] = response.json()
+        return job
+
+    def finish(self, job_id: str) -> dict[str, Any]:
+        """Poll until the job has ended."""
+        deadline = time.monotonic() + DEADLINE_S
+        while time.monotonic() < deadline:
+            response = self.client.get(f"{JOBS}/{job_id}")
+            if response.status_code == 200:
+                job: dict[str, Any] = response.json()
+                return job
+            assert response.status_code == 202, response.text
+            time.sleep(0.02)
+        raise AssertionError(f"job {job_id} did not end")
+
+    def speak(self, **fields: Any) -> bytes:
+        """Submit, wait, fetch the audio."""
+        job = self.finish(self.submit(**fields)["id"])
+        assert job["status"] == "completed", job
+        return self.client.get(f"{JOBS}/{job['id']}/audio").content
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end."""
+        self.client.close()
+        self.process.send_signal(how)
+        return self.process.wait(DEADLINE_S)
+
+
+def request(**fields: Any) -> dict[str, Any]:
+    """A request body that is fine unless a field given here makes it wrong."""
+    return {"model": MODEL, "voice": "joe", "input": "Hello there."} | fields

@@ -1,0 +1,70 @@
+"""What survives the end of the process."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+from support import JOBS, STENTOR, Server
+
+LONG = "This is one of many sentences. " * 60
+
+
+def test_a_job_outlives_a_kill_of_the_server_and_completes_after_the_next_start(
+    tmp_path: Path,
+) -> None:
+    first = Server(tmp_path)
+    job_id = first.submit(input=LONG)["id"]
+    while first.client.get(f"{JOBS}/{job_id}").json()["progress"]["segments_done"] == 0:
+        pass
+    first.stop(signal.SIGKILL)
+
+    second = Server(tmp_path)
+    try:
+        job = second.finish(job_id)
+        assert job["status"] == "completed"
+        assert job["progress"]["segments_done"] == job["progress"]["segments_total"]
+        assert list((tmp_path / "spool").iterdir()) == []
+    finally:
+        assert second.stop() == 0
+
+
+def test_a_job_that_runs_when_the_server_is_told_to_stop_is_taken_up_again(tmp_path: Path) -> None:
+    first = Server(tmp_path)
+    job_id = first.submit(input=LONG)["id"]
+    assert first.stop(signal.SIGTERM) == 0
+
+    second = Server(tmp_path)
+    try:
+        assert second.finish(job_id)["status"] == "completed"
+    finally:
+        second.stop()
+
+
+def test_a_second_server_on_the_same_data_says_who_has_it(tmp_path: Path) -> None:
+    first = Server(tmp_path)
+    try:
+        second = subprocess.run(
+            [*STENTOR, "serve", "--port", "0", "--data-dir", str(tmp_path)],
+            capture_output=True,
+            text=True,
+        )
+        assert second.returncode == 1
+        assert f"process {first.process.pid}" in second.stderr
+        assert "--data-dir" in second.stderr
+    finally:
+        first.stop()
+
+
+def test_expired_results_are_swept_with_their_audio(tmp_path: Path) -> None:
+    server = Server(tmp_path, STENTOR_JOBS_SWEEP_INTERVAL_SECONDS="1")
+    try:
+        job_id = server.submit(headers={"x-bf-async-job-result-ttl": "0"})["id"]
+        audio = tmp_path / "audio" / job_id
+        while not audio.exists():
+            pass
+        while audio.exists():
+            pass
+    finally:
+        server.stop()
