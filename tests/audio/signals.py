@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import av
@@ -13,6 +14,7 @@ from stentor.audio.pcm import Samples, from_float
 PCM_RATE = 24000
 
 
+@cache
 def speech_like(seconds: float, sample_rate: int) -> Samples:
     """Syllables of a gliding voice below 3.5 kHz, silent for 50 ms at both ends."""
     t = np.arange(round(seconds * sample_rate)) / sample_rate
@@ -21,7 +23,9 @@ def speech_like(seconds: float, sample_rate: int) -> Samples:
     voice = sum(np.sin(k * phase) / k for k in range(1, 24))
     syllables = np.sin(2 * np.pi * 2.5 * t) ** 2 + 0.1
     edge = np.clip((np.minimum(t, t[-1] - t) - 0.05) / 0.02, 0, 1)
-    return from_float((0.2 * voice * syllables * edge).astype(np.float32))
+    samples = from_float((0.2 * voice * syllables * edge).astype(np.float32))
+    samples.flags.writeable = False
+    return samples
 
 
 def decode(path: Path) -> tuple[NDArray[np.float64], int]:

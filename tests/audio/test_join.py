@@ -16,6 +16,7 @@ MS = RATE // 1000
 MARGIN = JoinSettings().margin_ms * MS
 FADE = JoinSettings().fade_ms * MS
 SPEECH = speech_like(1, RATE)
+PAUSES_MS = (0, 5, 10, 37, 80, 120, 350, 1200)
 
 
 @dataclass(frozen=True)

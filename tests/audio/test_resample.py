@@ -47,3 +47,8 @@ def test_a_tone_keeps_its_frequency_and_level(target: int) -> None:
     result = resample(tone, 22050, target)
     expected = 9000 * np.sin(2 * np.pi * 1000 * np.arange(target) / target)
     assert np.abs(result - expected)[200:-200].max() < 3
+
+
+def test_what_the_lower_rate_cannot_hold_is_removed() -> None:
+    tone = (9000 * np.sin(2 * np.pi * 15000 * np.arange(44100) / 44100)).astype(np.int16)
+    assert np.abs(resample(tone, 44100, 24000)[200:-200]).max() <= 1

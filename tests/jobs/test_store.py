@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from jobs_support import CANCELLED, COMPLETED, FAILED, NO_LIMIT, NOW_MS, TTL_S, job
+from jobs_support import (
+    CANCELLED,
+    COMPLETED,
+    FAILED,
+    LEASE_MS,
+    NO_LIMIT,
+    NOW_MS,
+    STORES,
+    TTL_S,
+    OpenStore,
+    job,
+)
 from stentor.contract import Progress
-from stentor.jobs.record import JobRecord
-from stentor.jobs.sqlite import SqliteStore
+from stentor.jobs.record import JobRecord, Outcome
 from stentor.jobs.store import JobExists, JobStore, QueueFull, StoreClosed
 
-OpenStore = Callable[[Path], Awaitable[JobStore]]
-
-STORES: dict[str, OpenStore] = {"sqlite": lambda folder: SqliteStore.open(folder / "jobs.db")}
-
-LEASE_MS = 30_000
 EXPIRY_MS = NOW_MS + TTL_S * 1000
 
 
@@ -88,9 +93,7 @@ class TestSubmitting:
             await store.submit(replace(new, owner="bob"), queue_limit=NO_LIMIT)
         assert await store.get(new.id, "ann", NOW_MS) == replace(new, request=b"")
 
-    async def test_a_failing_submission_leaves_those_beside_it_alone(
-        self, store: JobStore
-    ) -> None:
+    async def test_a_failing_submission_leaves_those_beside_it_alone(self, store: JobStore) -> None:
         jobs = [job() for _ in range(20)]
         jobs[7] = jobs[3]
         jobs[11] = job(request_id="\ud800 cannot be stored")
@@ -270,21 +273,20 @@ class TestRenewing:
 class TestFinishing:
     @pytest.mark.parametrize("outcome", [COMPLETED, FAILED])
     async def test_a_finished_job_keeps_its_outcome_and_progress_and_has_no_lease(
-        self, store: JobStore, outcome: object
+        self, store: JobStore, outcome: Outcome
     ) -> None:
-        ending = COMPLETED if outcome is COMPLETED else FAILED
         await submitted(store)
         taken = await claimed(store)
         progress = Progress(segments_total=1, segments_done=1)
         await store.renew(taken.id, 1, LEASE_MS, NOW_MS, progress)
-        assert await store.finish(taken.id, 1, ending, NOW_MS + 5)
+        assert await store.finish(taken.id, 1, outcome, NOW_MS + 5)
         assert await store.get(taken.id, "ann", NOW_MS) == replace(
             taken,
             request=b"",
-            status=ending.status,
-            status_code=ending.status_code,
-            result=ending.result,
-            error=ending.error,
+            status=outcome.status,
+            status_code=outcome.status_code,
+            result=outcome.result,
+            error=outcome.error,
             progress=progress,
             lease_owner=None,
             lease_expires_ms=None,
@@ -347,9 +349,7 @@ class TestCancelling:
         assert await store.cancel(ended.id, "ann", CANCELLED, NOW_MS) is None
         assert await store.get(ended.id, "ann", NOW_MS) == ended
 
-    async def test_another_owners_or_an_unknown_job_is_not_cancelled(
-        self, store: JobStore
-    ) -> None:
+    async def test_another_owners_or_an_unknown_job_is_not_cancelled(self, store: JobStore) -> None:
         [new] = await submitted(store)
         assert await store.cancel(new.id, "bob", CANCELLED, NOW_MS) is None
         assert await store.cancel(job().id, "ann", CANCELLED, NOW_MS) is None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -178,12 +178,12 @@ class PiperHost:
             * float(np.interp(native, _RATES, _LENGTH_SCALES)),
         )
         unknown: dict[str, None] = {}
-        parts: list[Any] = []
+        parts: list[NDArray[np.float32]] = []
         for phonemes in sentences:
             unknown.update(dict.fromkeys(p for p in phonemes if not self._knows(p)))
             audio = voice.phoneme_ids_to_audio(voice.phonemes_to_ids(phonemes), settings)
-            parts.append(np.atleast_1d(np.asarray(audio)))
-        pcm = Pcm(from_float(_limit(np.concatenate(parts) * _GAIN)), voice.config.sample_rate)
+            parts.append(np.atleast_1d(np.asarray(audio, dtype=np.float32)))
+        pcm = Pcm(from_float(_limit(np.concatenate(parts) * np.float32(_GAIN))), voice.config.sample_rate)
         if utterance.speed != native:
             pcm = stretch(pcm, utterance.speed / native)
         warnings = [f"the voice has no sound for: {' '.join(unknown)}"] if unknown else []

@@ -52,7 +52,7 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """Split a script; `executescript` would commit before it begins."""
+    """Split a script where statements end a line; `executescript` would commit before it begins."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -116,12 +117,12 @@ class JobRunner:
                 for job in jobs:
                     task = asyncio.create_task(self._work(job), name=f"job-{job.id}")
                     self._running[job.id] = task
-                    task.add_done_callback(lambda _, job_id=job.id: self._done(job_id))
+                    task.add_done_callback(functools.partial(self._done, job.id))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_INTERVAL_S):
                     await self._wake.wait()
 
-    def _done(self, job_id: str) -> None:
+    def _done(self, job_id: str, _: asyncio.Task[None]) -> None:
         del self._running[job_id]
         self._wake.set()
 

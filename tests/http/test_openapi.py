@@ -1,0 +1,44 @@
+"""The document describes the server: schemathesis holds one against the other."""
+
+from __future__ import annotations
+
+import httpx
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from support import JOBS, Server
+
+from stentor.http.openapi import document
+
+schema = schemathesis.openapi.from_dict(__import__("json").loads(document()))
+
+
+@schema.parametrize()
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
+def test_every_answer_is_one_that_the_document_describes(
+    case: schemathesis.Case, server: Server
+) -> None:
+    response = case.call(base_url=server.url)
+    assert response.status_code < 500, response.text
+    case.validate_response(
+        response,
+        checks=[
+            status_code_conformance,
+            content_type_conformance,
+            response_schema_conformance,
+        ],
+    )
+
+
+def test_the_document_is_served_and_is_openapi_3_1(server: Server) -> None:
+    document_ = httpx.get(f"{server.url}/openapi.json").json()
+    assert document_["openapi"].startswith("3.1")
+    fields = document_["components"]["schemas"]["SpeechRequest"]["properties"]
+    assert fields["speed"]["anyOf"][0]["maximum"] == 4.0
+    assert JOBS in document_["paths"]
