@@ -27,6 +27,8 @@ from stentor.jobs.sqlite import SqliteStore
 ROUNDS = 5
 BUSY_US = 60
 NO_LIMIT = 10**9
+# From one looked-up job to the next, so that neighbours are not on one page.
+STRIDE = 7919
 REQUEST = b'{"model":"piper/joe","voice":"joe","input":"' + b"All human beings. " * 15 + b'"}'
 RESULT = b'{"audio_url":"' + b"x" * 600 + b'"}'
 
@@ -104,7 +106,7 @@ async def nothing(_: int) -> None:
     await asyncio.sleep(0)
 
 
-async def compare(name: str, work: Work, *, operations: int, spins: int) -> None:
+async def compare(name: str, work: Work, operations: int, spins: int) -> None:
     for concurrency in (32, 256):
         for busy in (False, True):
             rates, ratios = [], []
@@ -128,32 +130,35 @@ async def compare(name: str, work: Work, *, operations: int, spins: int) -> None
 
 async def main(directory: Path, operations: int) -> None:
     spins = iterations_of(BUSY_US)
-    for title, finished, pending in (("empty", 0, 0), ("110k jobs", 100_000, 10_000)):
+    for title, finished, pending in (("few jobs", 1_000, 1_000), ("many jobs", 100_000, 10_000)):
         async with fresh_store(directory) as store:
             ids = await fill(store, finished=finished, pending=pending)
+            await compare(f"get, {title}", getting(store, ids), operations, spins)
+            await compare(f"position, {title}", asking(store, ids[finished:]), operations, spins)
+            await compare(f"submit, {title}", submitting(store), operations, spins)
 
-            async def submit(_: int, store: SqliteStore = store) -> None:
-                await store.submit(new_job(), queue_limit=NO_LIMIT)
 
-            await compare(f"submit, {title}", submit, operations=operations, spins=spins)
+def submitting(store: SqliteStore) -> Work:
+    async def submit(_: int) -> None:
+        await store.submit(new_job(), queue_limit=NO_LIMIT)
 
-            ids = ids or await fill(store, finished=5_000, pending=5_000)
-            now_ms = time.time_ns() // 1_000_000
+    return submit
 
-            async def get(
-                number: int, store: SqliteStore = store, ids: list[str] = ids, now: int = now_ms
-            ) -> None:
-                # A large odd stride, so that neighbours are not on one page.
-                assert await store.get(ids[number * 7919 % len(ids)], "bench", now)
 
-            await compare(f"get, {title}", get, operations=operations, spins=spins)
+def getting(store: SqliteStore, ids: list[str]) -> Work:
+    now_ms = time.time_ns() // 1_000_000
 
-            async def position(
-                number: int, store: SqliteStore = store, ids: list[str] = ids
-            ) -> None:
-                assert await store.position(ids[-1 - number * 7919 % 5_000])
+    async def get(number: int) -> None:
+        assert await store.get(ids[number * STRIDE % len(ids)], "bench", now_ms)
 
-            await compare(f"position, {title}", position, operations=operations, spins=spins)
+    return get
+
+
+def asking(store: SqliteStore, ids: list[str]) -> Work:
+    async def position(number: int) -> None:
+        assert await store.position(ids[number * STRIDE % len(ids)])
+
+    return position
 
 
 if __name__ == "__main__":

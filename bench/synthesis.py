@@ -26,7 +26,7 @@ from stentor.text.plan import plan
 
 ROUNDS = 5
 CORES = len(os.sched_getaffinity(0))
-TEXT = CHAPTER * 2
+TEXT = CHAPTER
 
 
 def run() -> list[Row]:

@@ -150,6 +150,17 @@ class TestGroupCommit:
         )
         assert commits(path) - before == 1
 
+    async def test_a_job_that_fails_halfway_is_undone_alone(self, store: SqliteStore) -> None:
+        broken, sound = job(request="text where bytes belong"), job()
+        answers = await asyncio.gather(
+            *(store.submit(each, queue_limit=NO_LIMIT) for each in (broken, sound)),
+            return_exceptions=True,
+        )
+        assert isinstance(answers[0], sqlite3.IntegrityError)
+        assert answers[1] is None
+        assert await store.get(broken.id, "ann", NOW_MS) is None
+        assert (await store.counts())["pending"] == 1
+
     async def test_a_claim_that_finds_nothing_costs_no_sync(
         self, store: SqliteStore, path: Path
     ) -> None:

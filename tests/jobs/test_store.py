@@ -114,7 +114,8 @@ class TestSubmitting:
         patient = asyncio.create_task(store.submit(job(), queue_limit=NO_LIMIT))
         await asyncio.sleep(0)
         impatient.cancel()
-        await patient
+        async with asyncio.timeout(10):
+            await patient
         assert impatient.cancelled()
 
 

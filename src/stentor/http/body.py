@@ -15,13 +15,22 @@ KEY_HEADERS = ("x-bf-vk", "authorization", "x-api-key")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
-async def read_json_body(request: Request, *, max_bytes: int) -> bytes:
+def read_headers(request: Request) -> dict[str, str]:
+    """All headers by lower-case name; the last of a repeated one.
+
+    Starlette's own mapping searches and decodes the whole list at every look, which was a tenth
+    of the time of a submit.
+    """
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in request["headers"]}
+
+
+async def read_json_body(request: Request, headers: Mapping[str, str], *, max_bytes: int) -> bytes:
     """The raw body of a JSON request.
 
     Raises:
         SpeechError: 415 when it says that it is something else, 413 when it is too large.
     """
-    content_type = request.headers.get("content-type")
+    content_type = headers.get("content-type")
     if content_type is not None:
         media = content_type.partition(";")[0].strip().lower()
         if media != "application/json" and not media.endswith("+json"):
@@ -36,7 +45,7 @@ async def read_json_body(request: Request, *, max_bytes: int) -> bytes:
         "body_too_large",
         f"the body must be at most {max_bytes} bytes ([server] max_body_bytes)",
     )
-    declared = request.headers.get("content-length", "")
+    declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes:
         raise too_large
     body = bytearray()
@@ -47,13 +56,13 @@ async def read_json_body(request: Request, *, max_bytes: int) -> bytes:
     return bytes(body)
 
 
-def read_ttl(request: Request, *, default: int, maximum: int) -> int:
+def read_ttl(headers: Mapping[str, str], *, default: int, maximum: int) -> int:
     """The seconds that a result is to be kept.
 
     Raises:
         SpeechError: 400 when the header is not an integer in range.
     """
-    value = request.headers.get(TTL_HEADER)
+    value = headers.get(TTL_HEADER)
     if value is None:
         return default
     if not re.fullmatch(r"\d{1,12}", value.strip()) or int(value) > maximum:
@@ -64,9 +73,9 @@ def read_ttl(request: Request, *, default: int, maximum: int) -> int:
     return int(value)
 
 
-def request_id(request: Request) -> str | None:
+def read_request_id(headers: Mapping[str, str]) -> str | None:
     """The caller's own id of the request, if it sent a sound one."""
-    value = request.headers.get("x-request-id")
+    value = headers.get("x-request-id")
     return value if value is not None and _REQUEST_ID.fullmatch(value) else None
 
 
@@ -80,7 +89,7 @@ class Keys:
     def __init__(self, keys: Mapping[str, str]) -> None:
         self._owners = {_digest(value): name for name, value in keys.items()}
 
-    def owner(self, request: Request) -> str:
+    def owner(self, headers: Mapping[str, str]) -> str:
         """Whose request this is; "" where keys are off.
 
         Raises:
@@ -89,7 +98,7 @@ class Keys:
         if not self._owners:
             return ""
         for header in KEY_HEADERS:
-            value = request.headers.get(header)
+            value = headers.get(header)
             if value is None:
                 continue
             if header == "authorization":

@@ -13,7 +13,7 @@ from stentor.contract import Job, SpeechResult
 from stentor.errors import SpeechError, not_found
 from stentor.gateway import Gateway
 from stentor.http.audio import audio_response
-from stentor.http.body import Keys, read_json_body, read_ttl, request_id
+from stentor.http.body import Keys, read_headers, read_json_body, read_request_id, read_ttl
 from stentor.http.render import JOBS_PATH, RETRY_AFTER_S, base_url, job_view, json_response
 from stentor.jobs.record import JobRecord
 from stentor.jobs.runner import cancelled, now_ms
@@ -34,14 +34,15 @@ class JobsApi:
         self._keys = keys
 
     async def submit(self, request: Request) -> Response:
-        owner = self._keys.owner(request)
+        headers = read_headers(request)
+        owner = self._keys.owner(headers)
         config = self._gateway.config
         ttl_seconds = read_ttl(
-            request,
+            headers,
             default=config.jobs.default_ttl_seconds,
             maximum=config.jobs.max_ttl_seconds,
         )
-        body = await read_json_body(request, max_bytes=config.server.max_body_bytes)
+        body = await read_json_body(request, headers, max_bytes=config.server.max_body_bytes)
         if len(body) > INLINE_BODY_BYTES:
             stored = await asyncio.to_thread(self._prepare, body)
         else:
@@ -53,7 +54,7 @@ class JobsApi:
             request=stored,
             ttl_seconds=ttl_seconds,
             created_ms=now_ms(),
-            request_id=request_id(request),
+            request_id=read_request_id(headers),
         )
         try:
             await self._gateway.store.submit(record, queue_limit=config.jobs.queue_limit)
@@ -121,7 +122,7 @@ class JobsApi:
         return await audio_response(request, self._gateway.blobs, record.id, view.result)
 
     async def delete(self, request: Request) -> Response:
-        owner = self._keys.owner(request)
+        owner = self._keys.owner(read_headers(request))
         job_id = _job_id(request)
         store = self._gateway.store
         ended = await store.cancel(job_id, owner, cancelled(), now_ms())
@@ -134,7 +135,7 @@ class JobsApi:
         return Response(status_code=204)
 
     async def _find(self, request: Request) -> JobRecord:
-        owner = self._keys.owner(request)
+        owner = self._keys.owner(read_headers(request))
         record = await self._gateway.store.get(_job_id(request), owner, now_ms())
         if record is None:
             raise not_found(_GONE, code="job_not_found")
