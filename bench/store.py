@@ -134,7 +134,9 @@ async def main(directory: Path, operations: int) -> None:
         async with fresh_store(directory) as store:
             ids = await fill(store, finished=finished, pending=pending)
             await compare(f"get, {title}", getting(store, ids), operations, spins)
-            await compare(f"position, {title}", asking(store, ids[finished:]), operations, spins)
+            await compare(
+                f"get pending, {title}", getting(store, ids[finished:]), operations, spins
+            )
             await compare(f"submit, {title}", submitting(store), operations, spins)
 
 
@@ -152,13 +154,6 @@ def getting(store: SqliteStore, ids: list[str]) -> Work:
         assert await store.get(ids[number * STRIDE % len(ids)], "bench", now_ms)
 
     return get
-
-
-def asking(store: SqliteStore, ids: list[str]) -> Work:
-    async def position(number: int) -> None:
-        assert await store.position(ids[number * STRIDE % len(ids)])
-
-    return position
 
 
 if __name__ == "__main__":

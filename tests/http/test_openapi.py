@@ -10,17 +10,15 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from support import JOBS, Server
 
 from stentor.http.openapi import document
+from support import JOBS, Server
 
 schema = schemathesis.openapi.from_dict(__import__("json").loads(document()))
 
 
 @schema.parametrize()
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
-)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_every_answer_is_one_that_the_document_describes(
     case: schemathesis.Case, server: Server
 ) -> None:

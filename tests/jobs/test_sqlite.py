@@ -249,7 +249,6 @@ class TestFile:
         [taken] = await store.claim("w1", LEASE_MS, NOW_MS, 1)
         await asyncio.gather(
             store.get(taken.id, "ann", NOW_MS),
-            store.position(taken.id),
             store.counts(),
             store.expired(NOW_MS, 10),
         )

@@ -22,7 +22,7 @@ from jobs_support import (
     job,
 )
 from stentor.contract import Progress
-from stentor.jobs.record import JobRecord, Outcome
+from stentor.jobs.record import POSITIONS_COUNTED, JobRecord, Outcome
 from stentor.jobs.store import JobExists, JobStore, QueueFull, StoreClosed
 
 EXPIRY_MS = NOW_MS + TTL_S * 1000
@@ -40,6 +40,12 @@ async def submitted(store: JobStore, count: int = 1) -> list[JobRecord]:
     for each in jobs:
         await store.submit(each, queue_limit=NO_LIMIT)
     return jobs
+
+
+async def place(store: JobStore, job: JobRecord) -> int | None:
+    found = await store.get(job.id, job.owner, NOW_MS)
+    assert found is not None
+    return found.position
 
 
 async def claimed(store: JobStore, worker: str = "w1", now_ms: int = NOW_MS) -> JobRecord:
@@ -61,7 +67,7 @@ class TestSubmitting:
         self, store: JobStore
     ) -> None:
         [new] = await submitted(store)
-        assert await store.get(new.id, "ann", NOW_MS) == replace(new, request=b"")
+        assert await store.get(new.id, "ann", NOW_MS) == replace(new, request=b"", position=1)
 
     async def test_a_full_queue_takes_no_more_and_keeps_what_it_has(self, store: JobStore) -> None:
         first, second, third = job(), job(), job()
@@ -91,7 +97,7 @@ class TestSubmitting:
         [new] = await submitted(store)
         with pytest.raises(JobExists):
             await store.submit(replace(new, owner="bob"), queue_limit=NO_LIMIT)
-        assert await store.get(new.id, "ann", NOW_MS) == replace(new, request=b"")
+        assert await store.get(new.id, "ann", NOW_MS) == replace(new, request=b"", position=1)
 
     async def test_a_failing_submission_leaves_those_beside_it_alone(self, store: JobStore) -> None:
         jobs = [job() for _ in range(20)]
@@ -148,12 +154,15 @@ class TestLooking:
         jobs = await submitted(store, 6)
         await claimed(store)
         await store.cancel(jobs[3].id, "ann", CANCELLED, NOW_MS)
-        places = await asyncio.gather(*(store.position(each.id) for each in jobs))
+        places = await asyncio.gather(*(place(store, each) for each in jobs))
         assert places == [None, 1, 2, None, 3, 4]
 
-    async def test_an_unknown_job_has_no_place_in_the_queue(self, store: JobStore) -> None:
-        await submitted(store)
-        assert await store.position(job().id) is None
+    async def test_a_place_far_back_in_a_queue_with_gaps_is_not_told(self, store: JobStore) -> None:
+        jobs = await submitted(store, POSITIONS_COUNTED + 4)
+        assert await place(store, jobs[-1]) == POSITIONS_COUNTED + 4
+        await store.cancel(jobs[1].id, "ann", CANCELLED, NOW_MS)
+        assert await place(store, jobs[-3]) == POSITIONS_COUNTED + 1
+        assert await place(store, jobs[-2]) is None
 
     async def test_counts_follow_every_change(self, store: JobStore) -> None:
         async def counts() -> list[int]:
@@ -354,7 +363,7 @@ class TestCancelling:
         [new] = await submitted(store)
         assert await store.cancel(new.id, "bob", CANCELLED, NOW_MS) is None
         assert await store.cancel(job().id, "ann", CANCELLED, NOW_MS) is None
-        assert await store.get(new.id, "ann", NOW_MS) == replace(new, request=b"")
+        assert await store.get(new.id, "ann", NOW_MS) == replace(new, request=b"", position=1)
 
 
 class TestRemoving:
@@ -407,11 +416,10 @@ class TestReleasing:
         await claimed(store, "w2")
         assert await store.release("w1") == 1
         assert await store.get(mine.id, "ann", NOW_MS) == replace(
-            mine, request=b"", attempt=1, started_ms=NOW_MS
+            mine, request=b"", attempt=1, started_ms=NOW_MS, position=1
         )
-        assert await store.position(mine.id) == 1
-        assert await store.position(theirs.id) is None
-        assert await store.position(waiting.id) == 2
+        assert await place(store, theirs) is None
+        assert await place(store, waiting) == 2
 
     async def test_a_released_job_is_claimed_as_a_new_attempt(self, store: JobStore) -> None:
         await submitted(store)

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 
 from jobs_support import CANCELLED, COMPLETED, FAILED, LEASE_MS, NOW_MS, STORES, OpenStore, job
 from stentor.contract import JOB_STATUSES, JobStatus, Progress
-from stentor.jobs.record import Outcome
+from stentor.jobs.record import JobRecord, Outcome
 from stentor.jobs.store import QueueFull
 
 T = TypeVar("T")
@@ -181,14 +181,15 @@ class StoreMachine(RuleBasedStateMachine):
         for each in due:
             each.removed = True
 
+    async def _look(self, jobs: list[Any]) -> list[JobRecord | None]:
+        return await asyncio.gather(
+            *(self._store.get(each.id, each.owner, self._now) for each in jobs)
+        )
+
     @invariant()
     def no_job_is_lost_or_changed_by_anything_but_the_rules(self) -> None:
-        async def look() -> list[Any]:
-            return await asyncio.gather(
-                *(self._store.get(each.id, each.owner, self._now) for each in self._all)
-            )
-
-        for each, record in zip(self._all, self.wait(look()), strict=True):
+        records = self.wait(self._look(self._all))
+        for each, record in zip(self._all, records, strict=True):
             if each.removed or (each.expires_ms is not None and each.expires_ms <= self._now):
                 assert record is None
                 continue
@@ -208,13 +209,10 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_queue_is_in_the_order_of_arrival(self) -> None:
-        async def places() -> list[int | None]:
-            return await asyncio.gather(*(self._store.position(each.id) for each in self._all))
-
-        waiting = iter(range(1, len(self._all) + 1))
-        assert self.wait(places()) == [
-            next(waiting) if each.status == "pending" else None for each in self._all
-        ]
+        waiting = [each for each in self._all if each.status == "pending"]
+        for place, record in enumerate(self.wait(self._look(waiting)), 1):
+            assert record is not None
+            assert record.position == place
 
     @invariant()
     def counts_are_exact(self) -> None:

@@ -183,7 +183,9 @@ class PiperHost:
             unknown.update(dict.fromkeys(p for p in phonemes if not self._knows(p)))
             audio = voice.phoneme_ids_to_audio(voice.phonemes_to_ids(phonemes), settings)
             parts.append(np.atleast_1d(np.asarray(audio, dtype=np.float32)))
-        pcm = Pcm(from_float(_limit(np.concatenate(parts) * np.float32(_GAIN))), voice.config.sample_rate)
+        pcm = Pcm(
+            from_float(_limit(np.concatenate(parts) * np.float32(_GAIN))), voice.config.sample_rate
+        )
         if utterance.speed != native:
             pcm = stretch(pcm, utterance.speed / native)
         warnings = [f"the voice has no sound for: {' '.join(unknown)}"] if unknown else []

@@ -84,15 +84,8 @@ class JobsApi:
     async def poll(self, request: Request) -> Response:
         record = await self._find(request)
         if record.status in ("pending", "processing"):
-            position = (
-                await self._gateway.store.position(record.id)
-                if record.status == "pending"
-                else None
-            )
             return json_response(
-                job_view(record, base=base_url(request), position=position),
-                202,
-                {"Retry-After": str(RETRY_AFTER_S)},
+                job_view(record, base=""), 202, {"Retry-After": str(RETRY_AFTER_S)}
             )
         job = job_view(record, base=base_url(request))
         if job.result is None:

@@ -35,7 +35,7 @@ def error_response(error: SpeechError, headers: Mapping[str, str] | None = None)
     return json_response(error.response(), error.status_code, {**retry, **(headers or {})})
 
 
-def job_view(record: JobRecord, *, base: URL | str, position: int | None = None) -> Job:
+def job_view(record: JobRecord, *, base: URL | str) -> Job:
     """A stored job as the wire shows it, without its audio.
 
     Args:
@@ -57,7 +57,7 @@ def job_view(record: JobRecord, *, base: URL | str, position: int | None = None)
         result=result,
         error=_error_decoder.decode(record.error) if record.error is not None else None,
         progress=record.progress,
-        position=position,
+        position=record.position,
         request_id=record.request_id,
     )
 

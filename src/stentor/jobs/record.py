@@ -8,6 +8,9 @@ from msgspec import Struct
 
 from stentor.contract import JobStatus, Progress
 
+POSITIONS_COUNTED = 1000
+"""Counting places takes time in proportion, at every poll; further back a place says little."""
+
 
 class JobRecord(Struct, frozen=True, kw_only=True):
     """A job as it stands. All times are milliseconds since the epoch.
@@ -25,6 +28,9 @@ class JobRecord(Struct, frozen=True, kw_only=True):
         started_ms: the first claim.
         completed_ms, expires_ms, status_code: set once the job has ended.
         result, error: JSON; one of them is set once the job has ended.
+        position: place among the pending jobs, oldest first, from 1. Only in the answer of `get`,
+            only for a pending job; not told where jobs have left the middle of the queue and more
+            than `POSITIONS_COUNTED` are ahead.
     """
 
     id: str
@@ -44,6 +50,7 @@ class JobRecord(Struct, frozen=True, kw_only=True):
     result: bytes | None = None
     error: bytes | None = None
     progress: Progress = Progress()
+    position: int | None = None
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

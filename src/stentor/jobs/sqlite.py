@@ -52,9 +52,6 @@ class SqliteStore:
     async def get(self, job_id: str, owner: str, now_ms: int) -> JobRecord | None:
         return await self._reader.call(operations.Get(job_id, owner, now_ms))
 
-    async def position(self, job_id: str) -> int | None:
-        return await self._reader.call(operations.Position(job_id))
-
     async def claim(self, worker: str, lease_ms: int, now_ms: int, limit: int) -> list[JobRecord]:
         return await self._writer.call(
             lambda connection: operations.claim(connection, worker, lease_ms, now_ms, limit)

@@ -12,7 +12,7 @@ from typing import Any, Self
 import msgspec
 
 from stentor.contract import JobStatus, Progress
-from stentor.jobs.record import JobRecord, Outcome
+from stentor.jobs.record import POSITIONS_COUNTED, JobRecord, Outcome
 from stentor.jobs.sqlite_thread import Bulk
 from stentor.jobs.store import JobExists, QueueFull
 
@@ -88,10 +88,30 @@ class Get(Bulk[JobRecord | None]):
         cls, connection: sqlite3.Connection, operations: Sequence[Self]
     ) -> list[JobRecord | Exception | None]:
         rows = connection.execute(
-            f"SELECT {_COLUMNS} FROM jobs WHERE id IN (SELECT value FROM json_each(?))",
+            f"""
+            WITH queue AS MATERIALIZED (
+                SELECT
+                    (SELECT min(number) FROM jobs WHERE status = 'pending') AS first,
+                    (SELECT max(number) FROM jobs WHERE status = 'pending') AS last,
+                    (SELECT jobs FROM job_counts WHERE status = 'pending') AS length
+            )
+            SELECT {_COLUMNS}, CASE
+                WHEN status <> 'pending' THEN NULL
+                -- A queue without gaps, as it mostly is, need not be counted.
+                WHEN last - first + 1 = length THEN number - first
+                ELSE (
+                    SELECT nullif(count(*), {POSITIONS_COUNTED + 1}) FROM (
+                        SELECT 1 FROM jobs AS ahead
+                        WHERE ahead.status = 'pending' AND ahead.number < jobs.number
+                        LIMIT {POSITIONS_COUNTED + 1}
+                    )
+                )
+            END
+            FROM jobs, queue WHERE id IN (SELECT value FROM json_each(?))
+            """,
             (_array({operation.job_id for operation in operations}),),
         )
-        found = {row[0]: _record(row) for row in rows}
+        found = {row[0]: _record(row, ahead=row[-1]) for row in rows}
         return [operation._visible(found.get(operation.job_id)) for operation in operations]
 
     def _visible(self, job: JobRecord | None) -> JobRecord | None:
@@ -100,36 +120,6 @@ class Get(Bulk[JobRecord | None]):
         if job.expires_ms is not None and job.expires_ms <= self.now_ms:
             return None
         return job
-
-
-@dataclass(frozen=True, slots=True)
-class Position(Bulk[int | None]):
-    """`JobStore.position`."""
-
-    job_id: str
-
-    @classmethod
-    def together(
-        cls, connection: sqlite3.Connection, operations: Sequence[Self]
-    ) -> list[int | Exception | None]:
-        # Counts from one asked job to the next, so that many questions pass over the queue once.
-        # The plus keeps SQLite from searching the asked jobs in the index of all that are pending.
-        rows = connection.execute(
-            """
-            WITH asked AS (
-                SELECT id, number, lag(number, 1, 0) OVER (ORDER BY number) AS previous
-                FROM jobs WHERE id IN (SELECT value FROM json_each(?)) AND +status = 'pending'
-            )
-            SELECT id, sum((
-                SELECT count(*) FROM jobs
-                WHERE status = 'pending' AND number > previous AND number <= asked.number
-            )) OVER (ORDER BY number)
-            FROM asked
-            """,
-            (_array({operation.job_id for operation in operations}),),
-        )
-        positions: dict[str, int] = dict(rows.fetchall())
-        return [positions.get(operation.job_id) for operation in operations]
 
 
 def claim(
@@ -260,8 +250,8 @@ def _array(ids: Collection[str]) -> str:
     return msgspec.json.encode(ids).decode()
 
 
-def _record(row: Sequence[Any], request: bytes = b"") -> JobRecord:
-    """The record in a row of `_COLUMNS`."""
+def _record(row: Sequence[Any], request: bytes = b"", *, ahead: int | None = None) -> JobRecord:
+    """The record in a row of `_COLUMNS`, with `ahead` pending jobs before it."""
     return JobRecord(
         id=row[0],
         owner=row[1],
@@ -280,4 +270,5 @@ def _record(row: Sequence[Any], request: bytes = b"") -> JobRecord:
         result=row[14],
         error=row[15],
         request=request,
+        position=ahead + 1 if ahead is not None else None,
     )

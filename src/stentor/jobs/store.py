@@ -48,10 +48,6 @@ class JobStore(Protocol):
         """The job without its request, or None if it is unknown, another owner's or expired."""
         ...
 
-    async def position(self, job_id: str) -> int | None:
-        """The job's place among the pending, oldest first, from 1; None if it is not pending."""
-        ...
-
     async def claim(self, worker: str, lease_ms: int, now_ms: int, limit: int) -> list[JobRecord]:
         """Take up to `limit` jobs for `lease_ms` from now, each as a new attempt.
 
