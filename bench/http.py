@@ -22,17 +22,18 @@ POLLED = 1000
 def run() -> list[Row]:
     """Submits and polls at each number of connections."""
     rows = []
-    with tempfile.TemporaryDirectory() as data_dir, running("noop") as noop:
-        with running("paused", data_dir) as port:
-            for connections in CONNECTIONS:
-                target = 0.6 if connections == 32 else None
-                rows.append(_compare("durable submits/s", noop, port, "POST", connections, target))
-            paths = [f"{JOBS_PATH}/{_submit(port)}" for _ in range(POLLED)]
-            for connections in CONNECTIONS:
-                target = 0.6 if connections == 32 else None
-                rows.append(
-                    _compare("polls/s", noop, port, "GET", connections, target, paths=paths)
-                )
+    with (
+        tempfile.TemporaryDirectory() as data_dir,
+        running("noop") as noop,
+        running("paused", data_dir) as port,
+    ):
+        for connections in CONNECTIONS:
+            target = 0.6 if connections == 32 else None
+            rows.append(_compare("durable submits/s", noop, port, "POST", connections, target))
+        paths = [f"{JOBS_PATH}/{_submit(port)}" for _ in range(POLLED)]
+        for connections in CONNECTIONS:
+            target = 0.6 if connections == 32 else None
+            rows.append(_compare("polls/s", noop, port, "GET", connections, target, paths=paths))
     return rows
 
 

@@ -6,7 +6,6 @@ application on the real store, but its runner takes no jobs, so that only the AP
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from stentor.cli.serve import uvicorn_runner
+from stentor.cli.serve import bind, event_loop
 from stentor.config import load
 from stentor.gateway import open_gateway
 from stentor.http.app import build_app
@@ -43,23 +42,20 @@ def running(*arguments: str) -> Iterator[int]:
 
 
 async def _serve(app: object) -> None:
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,  # type: ignore[arg-type]
-            port=0,
-            http="httptools",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
+    with bind("127.0.0.1", 0) as bound:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,  # type: ignore[arg-type]
+                http="httptools",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+            )
         )
-    )
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    print(server.servers[0].sockets[0].getsockname()[1], flush=True)
-    await task
+        print(bound.getsockname()[1], flush=True)
+        await server.serve(sockets=[bound])
 
 
 async def _noop() -> None:
@@ -97,7 +93,7 @@ async def _paused(data_dir: Path) -> None:
 
 def main() -> None:
     kind, *rest = sys.argv[1:]
-    with uvicorn_runner() as runner:
+    with event_loop() as runner:
         runner.run(_noop() if kind == "noop" else _paused(Path(rest[0])))
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stentor import contract
-from stentor.cli.serve import uvicorn_runner
+from stentor.cli.serve import event_loop
 from stentor.config import Config
 from stentor.contract import ResponseFormat, SpeechRequest
 from stentor.errors import invalid
@@ -56,7 +56,7 @@ def run(
     os.close(handle)
     path = Path(name)
     try:
-        with uvicorn_runner() as runner:
+        with event_loop() as runner:
             rendered = runner.run(
                 _render(config, text, path, model, voice, speed, language, chosen)
             )

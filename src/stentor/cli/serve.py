@@ -51,11 +51,11 @@ def run(config: Config) -> None:
             f"{server.host} is reachable from other machines and no caller keys are configured: "
             "add a [keys.NAME] table, or say --allow-unauthenticated"
         )
-    with uvicorn_runner() as runner:
+    with event_loop() as runner:
         runner.run(_serve(config))
 
 
-def uvicorn_runner() -> asyncio.Runner:
+def event_loop() -> asyncio.Runner:
     """An event loop runner, on uvloop where there is one."""
     if sys.platform == "win32":
         return asyncio.Runner()
@@ -66,7 +66,7 @@ def uvicorn_runner() -> asyncio.Runner:
 
 async def _serve(config: Config) -> None:
     # Bound first, so that a port in use is said before a voice is loaded.
-    bound = _bind(config.server.host, config.server.port)
+    bound = bind(config.server.host, config.server.port)
     with bound:
         async with open_gateway(config) as gateway:
             server = _Server(
@@ -88,7 +88,12 @@ async def _serve(config: Config) -> None:
             await server.serve(sockets=[bound])
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that listens; connections wait in its backlog until they are served.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
     family, _, _, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
