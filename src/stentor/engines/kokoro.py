@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stentor.contract import Voice
 from stentor.engines.base import EngineError, EngineModel, ModelNotes, Spoken, Utterance
+from stentor.engines.espeak import split_long_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,19 +136,23 @@ class KokoroHost:
         base = language.lower().partition("-")[0]
         if base == "ja":
             return self._read_japanese(text)
-        import phonemizer
-
         code = "en-gb" if language.lower() == "en-gb" else _ESPEAK.get(base, base)
-        try:
+
+        def phonemize(words: str) -> str:
+            import phonemizer
+
             return str(
                 phonemizer.phonemize(
-                    text,
+                    words,
                     code,
                     preserve_punctuation=True,
                     with_stress=True,
                     language_switch="remove-flags",
                 )
             )
+
+        try:
+            return phonemize(split_long_words(text, phonemize))
         except RuntimeError as error:
             raise EngineError(
                 "unspeakable", f"kokoro has no phonemes for the language {language!r}"

@@ -16,6 +16,7 @@ import msgspec
 
 from stentor.contract import Voice
 from stentor.engines.base import EngineError, EngineModel, ModelNotes, Spoken, Utterance
+from stentor.engines.espeak import split_long_words, split_phonemes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 NAME = "piper"
 EXTRA = "stentor[piper]"
+
+# Some 500 characters of English. More at once costs memory: 1,500 take half a gigabyte.
+PHONEMES_AT_ONCE = 500
 
 _EMBEDDED = {"en_US-joe-medium": "male"}
 
@@ -161,6 +165,7 @@ class PiperHost:
     def speak(self, utterance: Utterance) -> Spoken:
         import numpy as np
         from piper import SynthesisConfig
+        from piper.config import PhonemeType
 
         from stentor.audio.pcm import Pcm, from_float
         from stentor.audio.stretch import stretch
@@ -168,7 +173,14 @@ class PiperHost:
         voice = self._voice
         # Double brackets would switch Piper to raw phonemes.
         text = utterance.text.replace("[[", "[ [").replace("]]", "] ]")
-        sentences = [phonemes for phonemes in voice.phonemize(text) if phonemes]
+        if voice.config.phoneme_type == PhonemeType.ESPEAK:
+            text = split_long_words(text, self._phonemes_of)
+        sentences = [
+            part
+            for phonemes in voice.phonemize(text)
+            for part in split_phonemes(phonemes, PHONEMES_AT_ONCE)
+            if part
+        ]
         if not sentences:
             raise EngineError("unspeakable", "the voice has no sound for this text")
         native = min(max(utterance.speed, _RATES[0]), _RATES[-1])
@@ -190,6 +202,9 @@ class PiperHost:
             pcm = stretch(pcm, utterance.speed / native)
         warnings = [f"the voice has no sound for: {' '.join(unknown)}"] if unknown else []
         return Spoken(pcm.samples.tobytes(), pcm.sample_rate, warnings)
+
+    def _phonemes_of(self, text: str) -> str:
+        return "".join("".join(sentence) for sentence in self._voice.phonemize(text))
 
     def _knows(self, phoneme: str) -> bool:
         return phoneme in self._voice.config.phoneme_id_map
