@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stentor.contract import Voice
 from stentor.engines.base import EngineError, EngineModel, ModelNotes, Spoken, Utterance
-from stentor.engines.espeak import split_long_words
+from stentor.engines.espeak import whole_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,7 +152,7 @@ class KokoroHost:
             )
 
         try:
-            return phonemize(split_long_words(text, phonemize))
+            return " ".join(map(phonemize, whole_pieces(text, phonemize)))
         except RuntimeError as error:
             raise EngineError(
                 "unspeakable", f"kokoro has no phonemes for the language {language!r}"

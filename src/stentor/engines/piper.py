@@ -16,7 +16,7 @@ import msgspec
 
 from stentor.contract import Voice
 from stentor.engines.base import EngineError, EngineModel, ModelNotes, Spoken, Utterance
-from stentor.engines.espeak import split_long_words, split_phonemes
+from stentor.engines.espeak import split_phonemes, whole_pieces
 
 if TYPE_CHECKING:
     import numpy as np
@@ -173,11 +173,13 @@ class PiperHost:
         voice = self._voice
         # Double brackets would switch Piper to raw phonemes.
         text = utterance.text.replace("[[", "[ [").replace("]]", "] ]")
+        pieces = [text]
         if voice.config.phoneme_type == PhonemeType.ESPEAK:
-            text = split_long_words(text, self._phonemes_of)
+            pieces = whole_pieces(text, self._phonemes_of)
         sentences = [
             part
-            for phonemes in voice.phonemize(text)
+            for piece in pieces
+            for phonemes in voice.phonemize(piece)
             for part in split_phonemes(phonemes, PHONEMES_AT_ONCE)
             if part
         ]
