@@ -16,7 +16,9 @@ from stentor.jobs.record import POSITIONS_COUNTED, JobRecord, Outcome
 from stentor.jobs.sqlite_thread import Bulk
 from stentor.jobs.store import JobExists, QueueFull
 
-# SQLite allows 32766 parameters to a statement, unless it was built to allow more.
+# A statement for many rows, not `executemany`: at every step SQLite gives up the interpreter's
+# lock, and a busy event loop is slow to give it back. SQLite allows 32766 parameters to a
+# statement, unless it was built to allow more.
 ROWS_PER_INSERT = 256
 
 _COLUMNS = (
@@ -44,35 +46,39 @@ class Submit(Bulk[None]):
     def together(
         cls, connection: sqlite3.Connection, operations: Sequence[Self]
     ) -> list[Exception | None]:
-        pending, last_number = connection.execute(
-            "SELECT jobs, (SELECT max(number) FROM jobs) FROM job_counts WHERE status = 'pending'"
-        ).fetchone()
-        accepted: list[JobRecord] = []
-        results: list[Exception | None] = []
-        for operation in operations:
-            if pending + len(accepted) < operation.queue_limit:
-                accepted.append(operation.job)
-                results.append(None)
-            else:
-                results.append(QueueFull(f"{operation.queue_limit} jobs are pending"))
-        numbered = list(enumerate(accepted, start=(last_number or 0) + 1))
-        try:
-            _insert(
-                connection,
-                "jobs (number, id, owner, ttl_seconds, created_ms, request_id)",
-                [
-                    (n, job.id, job.owner, job.ttl_seconds, job.created_ms, job.request_id)
-                    for n, job in numbered
-                ],
-            )
-        except sqlite3.IntegrityError as error:
-            if error.sqlite_errorname == "SQLITE_CONSTRAINT_UNIQUE":
-                raise JobExists("a job of this id is stored already") from error
-            raise
-        _insert(
-            connection, "job_requests (number, request)", [(n, job.request) for n, job in numbered]
+        for start in range(0, len(operations), ROWS_PER_INSERT):
+            chunk = operations[start : start + ROWS_PER_INSERT]
+            rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(chunk))
+            try:
+                connection.execute(
+                    "INSERT INTO submissions "
+                    "(id, owner, ttl_seconds, created_ms, request_id, request, queue_limit) "
+                    f"VALUES {rows}",
+                    list(chain.from_iterable(operation._row() for operation in chunk)),
+                )
+            except sqlite3.IntegrityError as error:
+                if error.sqlite_errorname == "SQLITE_CONSTRAINT_TRIGGER":
+                    raise QueueFull(f"{chunk[0].queue_limit} jobs are pending") from error
+                if error.sqlite_errorname == "SQLITE_CONSTRAINT_UNIQUE":
+                    raise JobExists("a job of this id is stored already") from error
+                raise
+        return [None] * len(operations)
+
+    @classmethod
+    def is_one_statement(cls, count: int) -> bool:
+        return count <= ROWS_PER_INSERT
+
+    def _row(self) -> tuple[str | bytes | int | None, ...]:
+        job = self.job
+        return (
+            job.id,
+            job.owner,
+            job.ttl_seconds,
+            job.created_ms,
+            job.request_id,
+            job.request,
+            self.queue_limit,
         )
-        return results
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,10 @@ class Get(Bulk[JobRecord | None]):
         )
         found = {row[0]: _record(row, ahead=row[-1]) for row in rows}
         return [operation._visible(found.get(operation.job_id)) for operation in operations]
+
+    @classmethod
+    def is_one_statement(cls, count: int) -> bool:
+        return True
 
     def _visible(self, job: JobRecord | None) -> JobRecord | None:
         if job is None or job.owner != self.owner:
@@ -222,23 +232,6 @@ def purge(connection: sqlite3.Connection, job_ids: Sequence[str]) -> None:
 
 def counts(connection: sqlite3.Connection) -> dict[JobStatus, int]:
     return dict(connection.execute("SELECT status, jobs FROM job_counts").fetchall())
-
-
-def _insert(
-    connection: sqlite3.Connection, into: str, rows: Sequence[tuple[str | bytes | int | None, ...]]
-) -> None:
-    """Insert many rows by few statements.
-
-    Not by `executemany`: at every step SQLite gives up the interpreter's lock, so a step per row
-    takes two to three times as long while the event loop is busy.
-    """
-    for start in range(0, len(rows), ROWS_PER_INSERT):
-        chunk = rows[start : start + ROWS_PER_INSERT]
-        placeholders = f"({', '.join('?' * len(chunk[0]))})"
-        connection.execute(
-            f"INSERT INTO {into} VALUES {', '.join([placeholders] * len(chunk))}",
-            list(chain.from_iterable(chunk)),
-        )
 
 
 def _changes(connection: sqlite3.Connection, statement: str, values: Any) -> bool:

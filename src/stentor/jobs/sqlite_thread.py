@@ -29,6 +29,11 @@ class Bulk(Generic[T]):
         """
         raise NotImplementedError
 
+    @classmethod
+    def is_one_statement(cls, count: int) -> bool:
+        """Whether so many are done together by a single statement, hence atomically."""
+        return False
+
 
 Operation = Callable[[sqlite3.Connection], T] | Bulk[T]
 
@@ -112,6 +117,16 @@ class SqliteThread:
     def _transact(self, operations: Sequence[Operation[Any]]) -> Sequence[Any]:
         """The result of each operation, or the exception that ended it."""
         connection = self._connection
+        kind = type(operations[0])
+        if (
+            issubclass(kind, Bulk)
+            and kind.is_one_statement(len(operations))
+            and all(type(operation) is kind for operation in operations)
+        ):
+            # A statement is its own transaction. To begin and to commit one would be two more,
+            # and after each the interpreter's lock must be won back from a busy event loop.
+            with suppress(Exception):
+                return _together(connection, operations)
         try:
             connection.execute(self._begin)
             try:

@@ -60,3 +60,17 @@ BEGIN
     UPDATE job_counts SET jobs = jobs - 1 WHERE status = old.status;
     UPDATE job_counts SET jobs = jobs + 1 WHERE status = new.status;
 END;
+
+-- What a submission writes, as one row, so that a whole batch is one statement.
+CREATE VIEW submissions AS
+    SELECT id, owner, ttl_seconds, created_ms, request_id, request, 0 AS queue_limit
+    FROM jobs JOIN job_requests USING (number);
+
+CREATE TRIGGER submissions_insert INSTEAD OF INSERT ON submissions
+BEGIN
+    SELECT raise(ABORT, 'queue full')
+    FROM job_counts WHERE status = 'pending' AND jobs >= new.queue_limit;
+    INSERT INTO jobs (id, owner, ttl_seconds, created_ms, request_id)
+    VALUES (new.id, new.owner, new.ttl_seconds, new.created_ms, new.request_id);
+    INSERT INTO job_requests (number, request) VALUES (last_insert_rowid(), new.request);
+END;
