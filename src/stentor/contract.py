@@ -41,9 +41,16 @@ class SpeakerVoice(Struct, frozen=True, forbid_unknown_fields=True):
     """One speaker of a dialogue and the voice that reads them."""
 
     speaker: Annotated[
-        str, Meta(min_length=1, description="The name before the colon in `Speaker: text` lines")
+        str,
+        Meta(
+            min_length=1,
+            max_length=256,
+            description="The name before the colon in `Speaker: text` lines",
+        ),
     ]
-    voice: Annotated[str, Meta(min_length=1, description="The voice that reads this speaker")]
+    voice: Annotated[
+        str, Meta(min_length=1, max_length=256, description="The voice that reads this speaker")
+    ]
 
 
 class DictionaryLocator(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -59,15 +66,22 @@ class SpeechRequest(Struct, frozen=True, omit_defaults=True):
     Fields that are not named here are kept apart, as extra parameters for the provider.
     """
 
-    model: Annotated[str, Meta(min_length=1, description="Model in provider/model format")]
+    model: Annotated[
+        str, Meta(min_length=1, max_length=256, description="Model in provider/model format")
+    ]
     input: Annotated[str, Meta(description="Text to convert to speech")]
     voice: Annotated[
-        str | list[SpeakerVoice],
+        Annotated[str, Meta(max_length=256)]
+        | Annotated[list[SpeakerVoice], Meta(min_length=1, max_length=64)],
         Meta(description="A voice, or a list of speakers with a voice each for a dialogue"),
     ]
-    fallbacks: Annotated[
-        list[str] | None, Meta(description="provider/model strings, tried in order")
-    ] = None
+    fallbacks: (
+        Annotated[
+            list[Annotated[str, Meta(max_length=256)]],
+            Meta(max_length=16, description="provider/model strings, tried in order"),
+        ]
+        | None
+    ) = None
     stream_format: Annotated[
         Literal["sse"] | None, Meta(description='Set to "sse" to enable streaming')
     ] = None
@@ -201,14 +215,14 @@ class Job(Struct, frozen=True, omit_defaults=True):
     request_id: str | None = None
 
 
-class Model(Struct, frozen=True, omit_defaults=True):
+class Model(Struct, frozen=True):
     """One entry of `GET /v1/models`."""
 
     id: str
     owned_by: str
     object: Literal["model"] = "model"
     created: int = 0
-    name: str | None = None
+    name: str = ""
     languages: list[str] = []
     sample_rate: int | None = None
 

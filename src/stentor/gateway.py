@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -116,8 +115,9 @@ async def open_gateway(config: Config) -> AsyncIterator[Gateway]:
         _hold(data_dir, stack)
         spool = data_dir / "spool"
         # What a crash left half made is made anew.
-        shutil.rmtree(spool, ignore_errors=True)
-        spool.mkdir(mode=0o700)
+        spool.mkdir(mode=0o700, exist_ok=True)
+        for left in spool.iterdir():
+            left.unlink()
         store = await SqliteStore.open(data_dir / "stentor.db")
         stack.push_async_callback(store.close)
         released = await store.release_all()
@@ -136,6 +136,7 @@ async def open_gateway(config: Config) -> AsyncIterator[Gateway]:
             spool=spool,
             concurrency=config.jobs.concurrency,
             lease_ms=config.jobs.lease_seconds * 1000,
+            max_attempts=config.jobs.max_attempts,
             max_input_chars=config.server.max_input_chars,
         )
         runner.start()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -11,7 +13,11 @@ from stentor.contract import SpeechRequest
 from stentor.errors import SpeechError, invalid
 from stentor.routing.catalogue import Catalogue, not_yet
 from stentor.synthesis import Speech
+from stentor.text.dialogue import Cast
 from stentor.text.plan import check_text
+
+MAX_EXTRA_PARAMS = 100
+MAX_NAME_CHARS = 256
 
 _FIELDS = frozenset(field.name for field in msgspec.structs.fields(SpeechRequest))
 _PATH = re.compile(r" - at `\$\.?(.*)`$")
@@ -40,6 +46,8 @@ def parse(body: bytes) -> StoredRequest:
         raise invalid(
             f"the body is not valid JSON: {error}", param=None, code="invalid_json"
         ) from (error)
+    except RecursionError as error:
+        raise _too_deep() from error
     except UnicodeDecodeError as error:
         raise invalid(
             f"the body is not valid UTF-8: {error.reason} at byte {error.start}",
@@ -49,13 +57,46 @@ def parse(body: bytes) -> StoredRequest:
     if not isinstance(fields, dict):
         raise invalid("the body must be a JSON object", param=None, code="invalid_json")
     extra = {name: fields.pop(name) for name in fields.keys() - _FIELDS}
+    if any(len(name) > MAX_NAME_CHARS for name in extra):
+        raise invalid(
+            f"the body has a field whose name is longer than {MAX_NAME_CHARS} characters",
+            param=None,
+            code="too_many_fields",
+        )
+    if len(extra) > MAX_EXTRA_PARAMS:
+        raise invalid(
+            f"the body has {len(extra)} fields that the gateway does not know; "
+            f"at most {MAX_EXTRA_PARAMS} are passed on",
+            param=None,
+            code="too_many_fields",
+        )
     try:
         return StoredRequest(msgspec.convert(fields, SpeechRequest), extra)
     except msgspec.ValidationError as error:
         raise _explain(str(error), fields) from error
 
 
+def encode(stored: StoredRequest) -> bytes:
+    """A request as JSON, for the store.
+
+    Raises:
+        SpeechError: 400: it is nested more deeply than can be written.
+    """
+    try:
+        return msgspec.json.encode(stored)
+    except RecursionError as error:
+        raise _too_deep() from error
+
+
+def _too_deep() -> SpeechError:
+    return invalid("the body is nested too deeply", param=None, code="invalid_json")
+
+
+_TYPE_NAMES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
+
+
 def _explain(reason: str, fields: dict[str, Any]) -> SpeechError:
+    """The error for what msgspec says of a field, in the words of JSON."""
     match = _PATH.search(reason)
     path = match.group(1) if match else ""
     said = _PATH.sub("", reason).replace("`", "")
@@ -63,17 +104,39 @@ def _explain(reason: str, fields: dict[str, Any]) -> SpeechError:
         name = missing.group(1)
         param = f"{path}.{name}" if path else name
         return invalid(f"{param} is required", param=param, code="missing_field")
+    if said.startswith("Invalid enum value") and (options := _options(path)):
+        said = f"expected one of {', '.join(options)}"
+    said = re.sub(r"\b(str|int|float|bool)\b", lambda m: _TYPE_NAMES[m.group()], said)
+    said = said.replace(" | null", "").replace("|", "or")
+    got = ""
+    value = _at(path, fields)
+    if path and ", got " not in said and isinstance(value, int | float | str):
+        got = f", got {json.dumps(value, ensure_ascii=False)[:80]}"
+    return invalid(f"{path or 'body'}: {said[:1].lower()}{said[1:]}{got}", param=path or None)
+
+
+def _at(path: str, fields: dict[str, Any]) -> Any:
     value: Any = fields
     for step in re.findall(r"[^.\[\]]+", path):
-        value = (
-            value[int(step)]
-            if isinstance(value, list) and step.isdigit()
-            else (value.get(step) if isinstance(value, dict) else None)
-        )
-    got = f", got {value!r}" if path and isinstance(value, int | float | str | None) else ""
-    if ", got " in said:
-        got = ""
-    return invalid(f"{path or 'body'}: {said[:1].lower()}{said[1:]}{got[:80]}", param=path or None)
+        if isinstance(value, list) and step.isdigit():
+            value = value[int(step)]
+        else:
+            value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def _options(path: str) -> list[str]:
+    """The values that a field with an enumeration takes."""
+    kinds = [field.type for field in msgspec.structs.fields(SpeechRequest) if field.name == path]
+    return list(_literals(kinds))
+
+
+def _literals(kinds: Iterable[Any]) -> Iterator[str]:
+    for kind in kinds:
+        if get_origin(kind) is Literal:
+            yield from get_args(kind)
+        else:
+            yield from _literals(get_args(kind))
 
 
 def check(stored: StoredRequest, catalogue: Catalogue, *, max_input_chars: int) -> Speech:
@@ -103,8 +166,7 @@ def check(stored: StoredRequest, catalogue: Catalogue, *, max_input_chars: int) 
         voices = {"voice": request.voice}
     else:
         voices = {f"voice[{n}].voice": one.voice for n, one in enumerate(request.voice)}
-        if not voices:
-            raise invalid("voice: the list of speakers is empty", param="voice")
+        Cast(request.voice)
     for target in targets:
         for param, voice in voices.items():
             catalogue.check_voice(target, voice, param=param)

@@ -167,11 +167,18 @@ class Synthesizer:
             )
         )
         warnings = dict.fromkeys(planned.warnings)
-        mixdown = await self._in_thread(
-            _open_mixdown, path, speech.response_format, target.model.sample_rate, self._encoder
-        )
-        on_progress(Progress(segments_total=len(planned.segments)))
+        opened: list[Mixdown] = []
         try:
+            await self._in_thread(
+                _open_mixdown,
+                opened,
+                path,
+                speech.response_format,
+                target.model.sample_rate,
+                self._encoder,
+            )
+            [mixdown] = opened
+            on_progress(Progress(segments_total=len(planned.segments)))
             async with aclosing(self._speak_all(target, request, planned, flow)) as results:
                 async for segment, spoken in results:
                     seconds = await self._in_thread(
@@ -188,7 +195,8 @@ class Synthesizer:
                     )
             return await self._in_thread(mixdown.close), list(warnings)
         except BaseException:
-            await asyncio.shield(self._in_thread(mixdown.abort))
+            for one in opened:
+                await self._in_thread(one.abort)
             raise
 
     async def _speak_all(
@@ -218,7 +226,21 @@ class Synthesizer:
             await asyncio.gather(*(task for _, task in ahead), return_exceptions=True)
 
     async def _in_thread(self, function: Callable[..., T], *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+        """Call the function in an audio thread.
+
+        A thread cannot be interrupted, and two in one encoder crash the process: a cancelled
+        caller waits until the thread is done.
+        """
+        called = asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+        try:
+            return await asyncio.shield(called)
+        except asyncio.CancelledError:
+            while not called.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([called])
+            if not called.cancelled():
+                called.exception()  # nobody is left to hear it
+            raise
 
 
 class _SegmentFailed(Exception):
@@ -230,6 +252,10 @@ class _SegmentFailed(Exception):
     def as_error(self, target: Target) -> SpeechError:
         segment = self.segment
         excerpt = segment.text[:EXCERPT_CHARS]
+        if self.cause.code == "model_not_loaded":
+            return SpeechError(
+                502, self.cause.code, self.cause.message, provider=target.provider, model=target.id
+            )
         unspeakable = self.cause.code == "unspeakable"
         return SpeechError(
             400 if unspeakable else 502,
@@ -270,12 +296,17 @@ def _voice_language(target: Target, request: SpeechRequest) -> str:
 
 
 def _open_mixdown(
-    path: Path, response_format: ResponseFormat, sample_rate: int, settings: EncoderSettings
-) -> Mixdown:
+    opened: list[Mixdown],
+    path: Path,
+    response_format: ResponseFormat,
+    sample_rate: int,
+    settings: EncoderSettings,
+) -> None:
     # FFmpeg and NumPy are loaded by the first job, in its thread, not by the server's start.
     from stentor.audio.mixdown import Mixdown
 
-    return Mixdown(path, response_format, sample_rate, settings)
+    # Handed over by side effect: the caller may have been cancelled, and must close it.
+    opened.append(Mixdown(path, response_format, sample_rate, settings))
 
 
 def _sha256(path: Path) -> str:

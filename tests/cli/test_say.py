@@ -45,6 +45,7 @@ def test_a_file_becomes_audio_in_the_format_of_the_endings_name(tmp_path: Path) 
         (["say"], "either a text or --file"),
         (["say", "Hello", "-o", "out.xyz"], "--format"),
         (["say", "Hello", "-o", "missing/out.mp3"], "no folder"),
+        (["say", "Hello", "-o", ".", "--format", "mp3"], "is a folder"),
         (["say", "Hello", "--speed", "9"], "0.25 to 4"),
         (["say", "Hello", "--voice", "onyx"], "joe"),
         (["say", "-f", "missing.txt"], "missing.txt"),
@@ -60,6 +61,13 @@ def test_what_is_wrong_is_said_in_one_line(
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_from_standard_input_is_spoken(tmp_path: Path) -> None:
+    path = tmp_path / "out.wav"
+    done = stentor("say", "-f", "-", "-o", str(path), text="-5 degrees.")
+    assert done.returncode == 0, done.stderr
+    assert duration(path) > 0.5
 
 
 def test_the_voices_are_listed() -> None:

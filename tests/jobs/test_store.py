@@ -421,6 +421,16 @@ class TestReleasing:
         assert await place(store, theirs) is None
         assert await place(store, waiting) == 2
 
+    async def test_one_job_is_given_back_by_the_attempt_that_holds_it(
+        self, store: JobStore
+    ) -> None:
+        mine, other = await submitted(store, 2)
+        await claimed(store)
+        assert not await store.release_job(mine.id, 2)
+        assert not await store.release_job(other.id, 0)
+        assert await store.release_job(mine.id, 1)
+        assert await place(store, mine) == 1
+
     async def test_a_released_job_is_claimed_as_a_new_attempt(self, store: JobStore) -> None:
         await submitted(store)
         before = await claimed(store)

@@ -44,8 +44,13 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the HTTP API."""
+    import sqlite3
+
+    from obstore.exceptions import BaseError
+
     from stentor.cli.serve import Unsafe, run
     from stentor.gateway import DataDirInUse
+    from stentor.jobs.migrate import NewerSchema
 
     settings = _load(
         config,
@@ -58,16 +63,27 @@ def serve(
     )
     try:
         run(settings)
-    except (DataDirInUse, Unsafe, OSError) as error:
+    except (DataDirInUse, Unsafe) as error:
         _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror))
+    except (BaseError, ValueError) as error:
+        _fail(f"[storage] audio_url cannot be used: {str(error).splitlines()[0]}")
+    except (sqlite3.Error, NewerSchema) as error:
+        _fail(f"the job database in {settings.data_dir} cannot be used: {error}")
 
 
 @app.command
 def say(
-    text: Annotated[str | None, Parameter(help="What to say.")] = None,
+    text: Annotated[str | None, Parameter(help="What to say.", allow_leading_hyphen=True)] = None,
     *,
     file: Annotated[
-        Path | None, Parameter(name=["--file", "-f"], help="A text file to read; - for stdin.")
+        Path | None,
+        Parameter(
+            name=["--file", "-f"],
+            help="A text file to read; - for stdin.",
+            allow_leading_hyphen=True,
+        ),
     ] = None,
     output: Annotated[
         Path, Parameter(name=["--output", "-o"], help="The audio file; its ending is the format.")
@@ -91,7 +107,7 @@ def say(
     from stentor.errors import SpeechError
 
     if (text is None) == (file is None):
-        _fail("say what to say: either a text or --file, and not both")
+        _fail("give either a text or --file, and not both")
     try:
         run(
             _load(config, {}),

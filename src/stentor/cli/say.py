@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import get_args
@@ -49,6 +50,8 @@ def run(
         )
     if not 0.25 <= speed <= 4:
         raise invalid(f"--speed must be from 0.25 to 4, got {speed:g}", param="speed")
+    if output.is_dir():
+        raise invalid(f"{output} is a folder; name a file in it", param="output")
     if not output.absolute().parent.is_dir():
         raise invalid(f"there is no folder {output.absolute().parent}", param="output")
     # Beside the target, so that the finished file takes its name in one step.
@@ -65,7 +68,7 @@ def run(
         path.unlink(missing_ok=True)
     console = Console()
     console.print(
-        f"{output}  {_clock(rendered.encoded.duration_seconds)}  "
+        f"{output.absolute()}  {_clock(rendered.encoded.duration_seconds)}  "
         f"{rendered.encoded.size_bytes:,} bytes",
         soft_wrap=True,
         highlight=False,
@@ -134,6 +137,7 @@ def _bar() -> Progress:
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
+        disable=not sys.stderr.isatty(),
     )
 
 

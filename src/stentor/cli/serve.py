@@ -9,9 +9,12 @@ import signal
 import socket
 import sys
 
+import msgspec
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from stentor.config import Config
+from stentor.errors import SpeechError
 from stentor.gateway import Gateway, open_gateway
 from stentor.http.app import build_app
 from stentor.http.render import JOBS_PATH
@@ -22,6 +25,20 @@ BACKLOG = 2048
 
 class Unsafe(Exception):
     """The server was asked to be open to everyone without saying so."""
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """HTTP whose refusal of what is not HTTP has the one error shape, too."""
+
+    def send_400_response(self, msg: str) -> None:
+        body = msgspec.json.encode(
+            SpeechError(400, "invalid_http", f"the request is not valid HTTP: {msg}").response()
+        )
+        self.transport.write(
+            b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n"
+            b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        )
+        self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -72,12 +89,12 @@ async def _serve(config: Config) -> None:
             server = _Server(
                 uvicorn.Config(
                     build_app(gateway),
-                    http="httptools",
+                    http=HttpProtocol,
+                    ws="none",
                     lifespan="off",
                     log_config=None,
                     access_log=False,
                     server_header=False,
-                    date_header=False,
                     timeout_graceful_shutdown=5,
                 )
             )

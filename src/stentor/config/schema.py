@@ -114,10 +114,19 @@ class Jobs(Section, frozen=True):
     sweep_interval_seconds: Annotated[
         int, Meta(ge=1, le=60, description="How often expired jobs and their audio are removed")
     ] = 20
-    lease_seconds: Annotated[
+    max_attempts: Annotated[
         int,
         Meta(
             ge=1,
+            le=1000,
+            description="How often a job is taken up before it fails; "
+            "an interruption by a fault or a restart counts",
+        ),
+    ] = 10
+    lease_seconds: Annotated[
+        int,
+        Meta(
+            ge=5,
             le=3600,
             description="How long a job stays with a process that no longer answers "
             "before another takes it over",

@@ -73,7 +73,8 @@ class EngineError(Exception):
     """An utterance that could not be spoken.
 
     Args:
-        code: `unspeakable` where the text is at fault, `engine_failed` where the engine is.
+        code: `unspeakable` where the text is at fault, `model_not_loaded` where the model's files
+            are, `engine_failed` where the engine is.
     """
 
     def __init__(self, code: str, message: str) -> None:

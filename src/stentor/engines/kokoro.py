@@ -50,7 +50,9 @@ def find_models(*, model: Path | None, voices: Path | None, name: str) -> ModelN
         name: what the model is called in `kokoro/NAME`.
     """
     if model is None or voices is None:
-        return ModelNotes([])
+        return ModelNotes(
+            [], ["provider kokoro: set [providers.kokoro] model and voices to have it"]
+        )
     if find_spec("kokoro_onnx") is None:
         return ModelNotes([], [f"provider kokoro: install the extra {EXTRA} to have its voices"])
     for path in (model, voices):

@@ -89,8 +89,10 @@ def find_models(*, voices_dir: Path | None, voices_package: bool) -> ModelNotes:
                 continue
             try:
                 models[onnx.stem] = _describe(onnx)
+            except FileNotFoundError:
+                notes.append(f"provider piper: {onnx.name} has no {onnx.name}.json beside it")
             except (OSError, msgspec.DecodeError) as error:
-                notes.append(f"provider piper: {onnx.name} is left out: {error}")
+                notes.append(f"provider piper: {onnx.name}.json cannot be used: {error}")
     if not models:
         notes.append("provider piper: no voice found; set [providers.piper] voices_dir")
     return ModelNotes(list(models.values()), notes)

@@ -124,6 +124,10 @@ class EnginePool:
             except asyncio.CancelledError:
                 waiting.done.cancel()
                 raise
+            except Exception as error:
+                # Whatever it was, this engine serves on, and nobody waits forever.
+                await process.kill()
+                await self._after_crash(waiting, f"{type(error).__name__}: {error}")
             else:
                 if not waiting.done.done():
                     waiting.done.set_result(spoken)

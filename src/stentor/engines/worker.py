@@ -93,7 +93,14 @@ class _Hosts:
         if host is None:
             while len(self._loaded) >= self._hello.voices_kept:
                 del self._loaded[next(iter(self._loaded))]
-            host = _load(self._models[name], self._hello.threads)
+            try:
+                host = _load(self._models[name], self._hello.threads)
+            except EngineError:
+                raise
+            except Exception as error:
+                raise EngineError(
+                    "model_not_loaded", f"the model {name} cannot be loaded: {error}"
+                ) from error
         self._loaded[name] = host
         return host
 
@@ -110,7 +117,9 @@ def _answer(hosts: _Hosts, utterance: Utterance) -> Reply:
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A signal to the whole process group is the parent's business; this ends with its pipe.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     source = sys.stdin.buffer
     # Libraries print to descriptor 1; frames go out through a copy that they cannot reach.
     sink = os.fdopen(os.dup(1), "wb")

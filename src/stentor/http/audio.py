@@ -13,7 +13,8 @@ from stentor.contract import SpeechResult
 from stentor.errors import SpeechError, not_found
 from stentor.http.render import error_response
 
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_GONE = "the job's audio is gone"
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.IGNORECASE)
 
 
 async def audio_response(
@@ -48,6 +49,8 @@ async def audio_response(
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)
     if request.method == "HEAD":
+        if not await blobs.exists(key):
+            raise not_found(_GONE, code="audio_not_found")
         return Response(status_code=status, headers=headers)
     return StreamingResponse(
         await _opened(blobs.read(key, start, end)), status_code=status, headers=headers
@@ -95,7 +98,7 @@ async def _opened(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     try:
         first = await anext(pieces, b"")
     except BlobMissing as error:
-        raise not_found("the job's audio is gone", code="audio_not_found") from error
+        raise not_found(_GONE, code="audio_not_found") from error
 
     async def rest() -> AsyncIterator[bytes]:
         yield first

@@ -9,6 +9,7 @@ import uuid_utils
 from starlette.requests import Request
 from starlette.responses import Response
 
+from stentor.blobs import BlobMissing
 from stentor.contract import Job, SpeechResult
 from stentor.errors import SpeechError, not_found
 from stentor.gateway import Gateway
@@ -18,7 +19,7 @@ from stentor.http.render import JOBS_PATH, RETRY_AFTER_S, base_url, job_view, js
 from stentor.jobs.record import JobRecord
 from stentor.jobs.runner import cancelled, now_ms
 from stentor.jobs.store import QueueFull
-from stentor.requests import check, parse
+from stentor.requests import check, encode, parse
 
 # A body beyond this size is decoded in a thread: about a millisecond's worth of the event loop.
 INLINE_BODY_BYTES = 128 * 1024
@@ -74,12 +75,16 @@ class JobsApi:
 
     def _prepare(self, body: bytes) -> bytes:
         stored = parse(body)
-        check(
-            stored,
-            self._gateway.voices.catalogue,
-            max_input_chars=self._gateway.config.server.max_input_chars,
-        )
-        return msgspec.json.encode(stored)
+        try:
+            check(
+                stored,
+                self._gateway.voices.catalogue,
+                max_input_chars=self._gateway.config.server.max_input_chars,
+            )
+        except SpeechError as error:
+            error.model = stored.speech.model
+            raise
+        return encode(stored)
 
     async def poll(self, request: Request) -> Response:
         record = await self._find(request)
@@ -96,7 +101,11 @@ class JobsApi:
         if result.size_bytes > self._gateway.config.jobs.inline_audio_max_bytes:
             omitted = msgspec.structs.replace(result, audio_omitted=True)
             return json_response(msgspec.structs.replace(job, result=omitted))
-        audio = await self._gateway.blobs.read_all(job.id)
+        try:
+            audio = await self._gateway.blobs.read_all(job.id)
+        except BlobMissing:
+            # It expired, or was deleted, since the row was read.
+            raise not_found(_GONE, code="job_not_found") from None
         full = msgspec.structs.replace(job, result=msgspec.structs.replace(result, audio=audio))
         if len(audio) > INLINE_BODY_BYTES:
             return await asyncio.to_thread(json_response, full)
@@ -105,11 +114,8 @@ class JobsApi:
     async def audio(self, request: Request) -> Response:
         record = await self._find(request)
         if record.status != "completed":
-            raise SpeechError(
-                409,
-                "not_completed",
-                f"the job is {record.status}; its audio is there once it has completed",
-            )
+            hint = "it has no audio" if record.status == "failed" else "ask again when it has ended"
+            raise SpeechError(409, "not_completed", f"the job is {record.status}; {hint}")
         view = job_view(record, base="")
         assert view.result is not None
         return await audio_response(request, self._gateway.blobs, record.id, view.result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -33,7 +34,9 @@ def document() -> bytes:
 
 def _document() -> Json:
     _, schemas = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
-    # Unknown fields of a request are kept for the provider, and answers may gain fields.
+    for schema in schemas.values():
+        if "description" in schema:
+            schema["description"] = cleandoc(schema["description"])
     return {
         "openapi": "3.1.0",
         "info": {
@@ -51,7 +54,10 @@ def _document() -> Json:
                     "Poll a job",
                     {
                         "200": _json("Job", "The job has ended"),
-                        "202": _json("Job", "The job waits or runs"),
+                        "202": {
+                            **_json("Job", "The job waits or runs"),
+                            "headers": {"Retry-After": _SECONDS},
+                        },
                     },
                     errors=(401, 404),
                 ),
@@ -130,7 +136,7 @@ def _submit() -> Json:
                 **_json("Job", "Job accepted for processing; it is on disk"),
                 "headers": {
                     "Location": {"schema": {"type": "string"}, "description": "Where to poll"},
-                    "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"},
+                    "Retry-After": _SECONDS,
                 },
             }
         },
@@ -181,6 +187,8 @@ def _operation(
         operation["security"] = []
     return operation
 
+
+_SECONDS: Json = {"schema": {"type": "integer"}, "description": "Seconds"}
 
 _ERRORS = {
     400: "Malformed, or not serviceable",

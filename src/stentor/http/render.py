@@ -31,8 +31,12 @@ def json_response(
 
 def error_response(error: SpeechError, headers: Mapping[str, str] | None = None) -> Response:
     """The one error shape."""
-    retry = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s is not None else {}
-    return json_response(error.response(), error.status_code, {**retry, **(headers or {})})
+    more = dict(headers or {})
+    if error.retry_after_s is not None:
+        more["Retry-After"] = str(error.retry_after_s)
+    if error.status_code == 401:
+        more["WWW-Authenticate"] = "Bearer"
+    return json_response(error.response(), error.status_code, more)
 
 
 def job_view(record: JobRecord, *, base: URL | str) -> Job:

@@ -25,7 +25,7 @@ from stentor.jobs.record import JobRecord, Outcome
 from stentor.jobs.store import JobStore
 from stentor.requests import StoredRequest, check, ignored_params
 from stentor.routing.catalogue import Catalogue
-from stentor.synthesis import Rendered, Synthesizer
+from stentor.synthesis import Rendered, Speech, Synthesizer
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 # left behind is noticed.
 PROGRESS_INTERVAL_S = 0.5
 POLL_INTERVAL_S = 1.0
+LONGEST_PAUSE_S = 60.0
 
 Clock = Callable[[], int]
 
@@ -49,6 +50,7 @@ class JobRunner:
         name: who holds the leases; unique per process and start.
         spool: folder for files being made.
         lease_ms: how long a claimed job is safe from other workers without a renewal.
+        max_attempts: a job that was taken up more often than this fails.
         clock: milliseconds since the epoch.
     """
 
@@ -63,6 +65,7 @@ class JobRunner:
         spool: Path,
         concurrency: int,
         lease_ms: int,
+        max_attempts: int,
         max_input_chars: int,
         clock: Clock = now_ms,
     ) -> None:
@@ -74,6 +77,7 @@ class JobRunner:
         self._spool = spool
         self._concurrency = concurrency
         self._lease_ms = lease_ms
+        self._max_attempts = max_attempts
         self._max_input_chars = max_input_chars
         self._clock = clock
         self._wake = asyncio.Event()
@@ -122,8 +126,9 @@ class JobRunner:
                 async with asyncio.timeout(POLL_INTERVAL_S):
                     await self._wake.wait()
 
-    def _done(self, job_id: str, _: asyncio.Task[None]) -> None:
-        del self._running[job_id]
+    def _done(self, job_id: str, task: asyncio.Task[None]) -> None:
+        if self._running.get(job_id) is task:
+            del self._running[job_id]
         self._wake.set()
 
     async def _work(self, job: JobRecord) -> None:
@@ -139,37 +144,61 @@ class JobRunner:
             elif outcome.status == "completed" and not await self._still_there(job):
                 await self._blobs.delete([job.id])
         except Exception:
-            # Not recorded as ended, so the lease runs out and the job is taken up again.
+            # A full disk, an object store that is away: not the job's fault, so it waits its turn
+            # again. Its lease is kept meanwhile.
             logger.exception("job.interrupted")
+            path.unlink(missing_ok=True)
+            await self._give_back(job)
         finally:
             if renewal is not None:
                 renewal.cancel()
             path.unlink(missing_ok=True)
 
+    async def _give_back(self, job: JobRecord) -> None:
+        """Put the job back into the queue after a pause that grows with its attempts."""
+        while True:
+            await asyncio.sleep(min(2.0**job.attempt, LONGEST_PAUSE_S))
+            try:
+                await self._store.release_job(job.id, job.attempt)
+                return
+            except Exception:
+                log.exception("job.not_given_back", job_id=job.id)
+
     async def _outcome(self, job: JobRecord, path: Path, progress: _Latest) -> Outcome:
         started = time.monotonic()
+        if job.attempt > self._max_attempts:
+            return failed(
+                SpeechError(
+                    500,
+                    "too_many_attempts",
+                    f"the job was interrupted {self._max_attempts} times ([jobs] max_attempts)",
+                )
+            )
         try:
-            stored = msgspec.json.decode(job.request, type=StoredRequest)
-            speech = check(stored, self._catalogue, max_input_chars=self._max_input_chars)
+            stored, speech = await asyncio.to_thread(self._read, job)
             rendered = await self._synthesizer.render(
                 speech, path, flow=job.id, on_progress=progress.set
             )
-            result = _result(stored, rendered, round((time.monotonic() - started) * 1000))
-            await self._blobs.put(job.id, path, result.content_type)
         except SpeechError as error:
-            return failed(error)
+            return failed(_named(error, job))
+        except OSError:
+            raise
         except Exception as error:
             log.exception("job.failed", job_id=job.id)
             return failed(
-                SpeechError(
-                    500, "internal_error", f"the job failed: {type(error).__name__}: {error}"
-                )
+                SpeechError(500, "internal_error", f"the job failed: {type(error).__name__}")
             )
+        result = _result(stored, rendered, round((time.monotonic() - started) * 1000))
+        await self._blobs.put(job.id, path, result.content_type)
         # The last word on progress comes with the end, whenever the last renewal was.
         await self._store.renew(job.id, job.attempt, self._lease_ms, self._clock(), progress.value)
         return Outcome(
             status="completed", status_code=200, result=msgspec.json.encode(result), error=None
         )
+
+    def _read(self, job: JobRecord) -> tuple[StoredRequest, Speech]:
+        stored = msgspec.json.decode(job.request, type=StoredRequest)
+        return stored, check(stored, self._catalogue, max_input_chars=self._max_input_chars)
 
     async def _keep(
         self, job: JobRecord, progress: _Latest, work: asyncio.Task[None] | None
@@ -184,9 +213,15 @@ class JobRunner:
                 continue
             reported = progress.value
             renewed = time.monotonic()
-            if not await self._store.renew(
-                job.id, job.attempt, self._lease_ms, self._clock(), reported
-            ):
+            try:
+                held = await self._store.renew(
+                    job.id, job.attempt, self._lease_ms, self._clock(), reported
+                )
+            except Exception:
+                # A full disk, say, may have room again before the lease runs out.
+                log.exception("job.renewal_failed", job_id=job.id)
+                continue
+            if not held:
                 if work is not None:
                     work.cancel()
                 return
@@ -194,6 +229,12 @@ class JobRunner:
     async def _still_there(self, job: JobRecord) -> bool:
         """Whether a newer attempt may own the blob that this one wrote."""
         return await self._store.get(job.id, job.owner, self._clock()) is not None
+
+
+def _named(error: SpeechError, job: JobRecord) -> SpeechError:
+    """The error with the model that the request named, which may have been an alias."""
+    error.model = msgspec.json.decode(job.request, type=StoredRequest).speech.model
+    return error
 
 
 class _Latest:

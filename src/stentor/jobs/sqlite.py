@@ -57,6 +57,11 @@ class SqliteStore:
             lambda connection: operations.claim(connection, worker, lease_ms, now_ms, limit)
         )
 
+    async def release_job(self, job_id: str, attempt: int) -> bool:
+        return await self._writer.call(
+            lambda connection: operations.release_job(connection, job_id, attempt)
+        )
+
     async def renew(
         self, job_id: str, attempt: int, lease_ms: int, now_ms: int, progress: Progress
     ) -> bool:

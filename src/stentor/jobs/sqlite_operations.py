@@ -148,6 +148,7 @@ def claim(
             UNION ALL
             SELECT number FROM (
                 SELECT number FROM jobs WHERE status = 'processing' AND lease_expires_ms <= :now_ms
+                    AND lease_owner <> :worker
                 ORDER BY lease_expires_ms LIMIT :limit
             )
             ORDER BY number LIMIT :limit
@@ -210,6 +211,14 @@ def release(connection: sqlite3.Connection, worker: str) -> int:
     return connection.execute(
         f"UPDATE jobs SET {_RELEASE} WHERE status = 'processing' AND lease_owner = ?", (worker,)
     ).rowcount
+
+
+def release_job(connection: sqlite3.Connection, job_id: str, attempt: int) -> bool:
+    return _changes(
+        connection,
+        f"UPDATE jobs SET {_RELEASE} WHERE id = ? AND attempt = ? AND status = 'processing'",
+        (job_id, attempt),
+    )
 
 
 def release_all(connection: sqlite3.Connection) -> int:

@@ -51,8 +51,13 @@ class JobStore(Protocol):
     async def claim(self, worker: str, lease_ms: int, now_ms: int, limit: int) -> list[JobRecord]:
         """Take up to `limit` jobs for `lease_ms` from now, each as a new attempt.
 
-        They are the oldest of those that are pending or whose lease has run out, oldest first.
+        They are the oldest of those that are pending or whose lease has run out, oldest first. A
+        worker never takes what it holds itself, even if its clock jumped past the lease.
         """
+        ...
+
+    async def release_job(self, job_id: str, attempt: int) -> bool:
+        """Give back one processing job, if this attempt holds it; False if it does not."""
         ...
 
     async def renew(

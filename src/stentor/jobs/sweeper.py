@@ -38,14 +38,20 @@ class Sweeper:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def sweep(self) -> int:
-        """Remove all that has expired by now; returns how many jobs."""
-        removed = 0
-        while ids := await self._store.expired(self._clock(), BATCH):
+        """Remove all that has expired by now; returns how many jobs.
+
+        A job whose audio cannot be deleted now is left for a later sweep, and keeps no other.
+        """
+        removed, resisting = 0, set[str]()
+        while True:
+            found = await self._store.expired(self._clock(), BATCH + len(resisting))
+            ids = [job_id for job_id in found if job_id not in resisting]
+            if not ids:
+                return removed
             # A crash between the two leaves the row, so the next sweep comes back for it.
-            await self._blobs.delete(ids)
-            await self._store.purge(ids)
-            removed += len(ids)
-        return removed
+            resisting.update(await self._blobs.delete(ids))
+            await self._store.purge([job_id for job_id in ids if job_id not in resisting])
+            removed += sum(job_id not in resisting for job_id in ids)
 
     async def _run(self) -> None:
         while True:

@@ -56,7 +56,13 @@ class Catalogue:
             for name, model in self._models.items()
         ]
         aliased = [
-            Model(id=alias, owned_by=target.partition("/")[0], name=target)
+            Model(
+                id=alias,
+                owned_by=self._models[target].engine,
+                name=target,
+                languages=self._models[target].languages,
+                sample_rate=self._models[target].sample_rate,
+            )
             for alias, target in self._aliases.items()
             if target in self._models
         ]
@@ -86,7 +92,7 @@ class Catalogue:
             )
         reasons = [note for note in self._notes if note.startswith(f"provider {provider}:")]
         raise invalid(
-            f"{param}: there is no model {name!r}; {self._known_models()}"
+            f"{param}: there is no model {full!r}; {self._known_models()}"
             + "".join(f"; {reason}" for reason in reasons),
             param=param,
             code="unknown_model",
@@ -122,7 +128,8 @@ class Catalogue:
             )
 
     def _known_models(self) -> str:
-        names = [*self._models, *self._aliases]
+        alive = [alias for alias, target in self._aliases.items() if target in self._models]
+        names = [*self._models, *alive]
         return f"known are {_listed(names)}" if names else "no model is installed"
 
 

@@ -41,7 +41,7 @@ def is_speakable(character: str) -> bool:
 
 def has_speech(text: str) -> bool:
     """Whether there is anything in the text that a voice can speak."""
-    return bool(_LETTER_OR_NUMBER.search(text)) or any(map(is_speakable, text))
+    return bool(_LETTER_OR_NUMBER.search(text)) or any(map(is_speakable, set(text)))
 
 
 def find_surrogate(text: str) -> int | None:

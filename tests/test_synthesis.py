@@ -1,0 +1,83 @@
+"""Rendering, cancelled at any moment: nothing crashes and nothing is left open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stentor.audio.settings import EncoderSettings
+from stentor.contract import RESPONSE_FORMATS, ResponseFormat, SpeechRequest
+from stentor.engines import piper
+from stentor.engines.base import EngineError, Spoken, Utterance
+from stentor.errors import SpeechError
+from stentor.routing.catalogue import Target
+from stentor.synthesis import Speech, Synthesizer
+from stentor.text.plan import Pauses
+
+[MODEL] = piper.find_models(voices_dir=None, voices_package=True).models
+NOISE = np.random.default_rng(0).normal(0, 3000, 3 * 22050).astype(np.int16).tobytes()
+
+
+class InstantSpeaker:
+    """Answers at once, so that all the time goes into joining and encoding."""
+
+    size = 2
+
+    async def speak(self, utterance: Utterance, flow: str) -> Spoken:
+        if "unspeakable" in utterance.text:
+            raise EngineError("unspeakable", "no sound")
+        return Spoken(NOISE, 22050)
+
+
+@pytest.fixture
+async def synthesizer() -> AsyncIterator[Synthesizer]:
+    made = Synthesizer(
+        InstantSpeaker(), encoder=EncoderSettings(), pauses=Pauses(), max_segment_chars=300
+    )
+    yield made
+    made.close()
+
+
+def speech(text: str, response_format: ResponseFormat = "mp3") -> Speech:
+    request = SpeechRequest(
+        model="piper/x", input=text, voice="joe", response_format=response_format
+    )
+    return Speech(request, (Target("piper", MODEL),))
+
+
+@pytest.mark.parametrize("response_format", RESPONSE_FORMATS)
+async def test_a_cancelled_rendering_stops_without_harm_and_closes_its_file(
+    synthesizer: Synthesizer, tmp_path: Path, response_format: ResponseFormat
+) -> None:
+    text = "One of very many sentences. " * 200
+    path = tmp_path / "out"
+    for turns in range(1, 80, 4):
+        task = asyncio.create_task(
+            synthesizer.render(
+                speech(text, response_format), path, flow="f", on_progress=lambda _: None
+            )
+        )
+        for _ in range(turns):
+            await asyncio.sleep(0.0005)
+        task.cancel()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    descriptors = [one.resolve() for one in Path("/proc/self/fd").iterdir()]
+    assert path.resolve() not in descriptors
+
+
+async def test_a_segment_that_cannot_be_spoken_fails_with_its_place(
+    synthesizer: Synthesizer, tmp_path: Path
+) -> None:
+    text = "This is fine. This is unspeakable. This is fine again."
+    with pytest.raises(SpeechError) as failure:
+        await synthesizer.render(
+            speech(text), tmp_path / "out", flow="f", on_progress=lambda _: None
+        )
+    assert failure.value.status_code == 400
+    assert "segment 2, characters 14 to 34" in failure.value.message
