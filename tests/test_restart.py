@@ -68,3 +68,23 @@ def test_expired_results_are_swept_with_their_audio(tmp_path: Path) -> None:
             pass
     finally:
         server.stop()
+
+
+def test_jobs_that_are_cancelled_in_the_middle_do_no_harm_to_the_server(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    try:
+        for response_format in ("mp3", "aac", "opus", "flac"):
+            jobs = [
+                server.submit(input="A sentence. " * 50, response_format=response_format)["id"]
+                for _ in range(4)
+            ]
+            for job_id in jobs:
+                while (
+                    server.client.get(f"{JOBS}/{job_id}").json()["progress"]["segments_done"] == 0
+                ):
+                    pass
+                assert server.client.delete(f"{JOBS}/{job_id}").status_code == 200
+        assert server.finish(server.submit()["id"])["status"] == "completed"
+        assert list((tmp_path / "spool").iterdir()) == []
+    finally:
+        assert server.stop() == 0

@@ -7,7 +7,7 @@ Times on the wire are RFC 3339 in UTC; durations say their unit in their name.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
@@ -252,9 +252,8 @@ class VoiceList(Struct, frozen=True):
     voices: list[Voice]
 
 
-class Health(Struct, frozen=True, omit_defaults=True):
+class Health(Struct, frozen=True):
     """The body of `GET /health` and `GET /ready`."""
 
-    status: Literal["ok", "starting", "draining"]
+    status: Literal["ok"]
     version: str
-    details: dict[str, Any] = {}

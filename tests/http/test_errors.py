@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from typing import Any
 
 import httpx
@@ -146,3 +148,16 @@ def test_a_method_that_is_not_allowed_is_answered_with_those_that_are(
     response = server.client.patch(path)
     assert_error(response, 405)
     assert response.headers["allow"]
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x00\xff\r\n"]
+)
+def test_what_is_not_http_is_refused_in_the_same_shape(server: Server, garbage: bytes) -> None:
+    url = httpx.URL(server.url)
+    with socket.create_connection((url.host, url.port or 0), timeout=10) as connection:
+        connection.sendall(garbage)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    assert json.loads(body)["error"]["code"] == "invalid_http"

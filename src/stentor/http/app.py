@@ -53,7 +53,8 @@ def build_app(gateway: Gateway) -> ASGIApp:
         return json_response(Health("ok", __version__))
 
     async def ready(_: Request) -> Response:
-        return json_response(Health("ok", __version__, {"jobs": await gateway.store.counts()}))
+        await gateway.store.counts()
+        return json_response(Health("ok", __version__))
 
     async def openapi(_: Request) -> Response:
         return Response(document(), media_type="application/json")
