@@ -22,6 +22,8 @@ ErrorType = Literal[
     "server_error",
 ]
 
+Timestamp = Annotated[datetime, Meta(tz=True)]
+
 RESPONSE_FORMATS: tuple[ResponseFormat, ...] = get_args(ResponseFormat)
 JOB_STATUSES: tuple[JobStatus, ...] = get_args(JobStatus)
 
@@ -199,10 +201,10 @@ class Job(Struct, frozen=True, omit_defaults=True):
 
     id: Annotated[str, Meta(description="Unique identifier for the async job (UUIDv7)")]
     status: JobStatus
-    created_at: datetime
-    completed_at: datetime | None = None
+    created_at: Timestamp
+    completed_at: Timestamp | None = None
     expires_at: Annotated[
-        datetime | None,
+        Timestamp | None,
         Meta(description="When the job result expires and will be cleaned up"),
     ] = None
     status_code: Annotated[

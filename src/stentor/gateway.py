@@ -125,8 +125,6 @@ async def open_gateway(config: Config) -> AsyncIterator[Gateway]:
             log.info("jobs.taken_up_again", jobs=released)
         blobs = BlobStore.open(config.storage.audio_url, data_dir / "audio")
         voices = await stack.enter_async_context(open_voices(config, warm=True))
-        for note in voices.notes:
-            log.warning("voices.note", note=note)
         runner = JobRunner(
             store,
             blobs,

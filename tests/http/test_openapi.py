@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import schemathesis
 from hypothesis import HealthCheck, settings
@@ -14,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
 from stentor.http.openapi import document
 from support import JOBS, Server
 
-schema = schemathesis.openapi.from_dict(__import__("json").loads(document()))
+schema = schemathesis.openapi.from_dict(json.loads(document()))
 
 
 @schema.parametrize()
@@ -40,3 +42,6 @@ def test_the_document_is_served_and_is_openapi_3_1(server: Server) -> None:
     fields = document_["components"]["schemas"]["SpeechRequest"]["properties"]
     assert fields["speed"]["anyOf"][0]["maximum"] == 4.0
     assert JOBS in document_["paths"]
+    job = document_["components"]["schemas"]["Job"]["properties"]
+    assert job["created_at"] == {"type": "string", "format": "date-time"}
+    assert set(job["status"]["enum"]) == {"pending", "processing", "completed", "failed"}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from stentor.contract import Voice
 from stentor.engines.base import EngineError, EngineModel, ModelNotes, Spoken, Utterance
 from stentor.engines.espeak import whole_pieces
+from stentor.engines.onnx import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,15 +102,8 @@ class KokoroHost:
 
     def __init__(self, model: EngineModel, threads: int) -> None:
         from kokoro_onnx import Kokoro
-        from onnxruntime import InferenceSession, SessionOptions
 
-        options = SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.enable_mem_pattern = False
-        session = InferenceSession(
-            model.files["model"], sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        session = open_session(model.files["model"], threads)
         self._kokoro: Any = Kokoro.from_session(session, model.files["voices"])
         self._japanese: Callable[[str], str] | None = None
 

@@ -34,9 +34,7 @@ def document() -> bytes:
 
 def _document() -> Json:
     _, schemas = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
-    for schema in schemas.values():
-        if "description" in schema:
-            schema["description"] = cleandoc(schema["description"])
+    _tidy(schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -125,6 +123,20 @@ def _document() -> Json:
         },
         "security": [{}, {"bearer": []}, {"x-bf-vk": []}, {"x-api-key": []}],
     }
+
+
+def _tidy(node: Any) -> None:
+    """Say the type of enumerations, and take the indentation out of docstrings."""
+    if isinstance(node, list):
+        for one in node:
+            _tidy(one)
+    elif isinstance(node, dict):
+        if isinstance(node.get("enum"), list):
+            node.setdefault("type", "string")
+        if isinstance(node.get("description"), str):
+            node["description"] = cleandoc(node["description"])
+        for one in node.values():
+            _tidy(one)
 
 
 def _submit() -> Json:
