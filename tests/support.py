@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
+
+from stentor.engines.base import EngineError, EngineModel, Spoken, Utterance
+from stentor.engines.worker import LENGTH_BYTES, Failure, Hello, Reply, Success, frame
 
 JOBS = "/v1/async/audio/speech"
 MODEL = "piper/en_US-joe-medium"
-DEADLINE_S = 60
+DEADLINE_S = 120
 STENTOR = (sys.executable, "-m", "stentor")
 
 
@@ -73,3 +77,40 @@ class Server:
 def request(**fields: Any) -> dict[str, Any]:
     """A request body that is fine unless a field given here makes it wrong."""
     return {"model": MODEL, "voice": "joe", "input": "Hello there."} | fields
+
+
+class Engine:
+    """An engine process, asked directly.
+
+    A process of its own because a loaded network changes how its process computes with very
+    small numbers, which hypothesis notices.
+    """
+
+    def __init__(self, model: EngineModel, threads: int = 2) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "stentor.engines.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._send(Hello([model], niceness=0, threads=threads))
+
+    def _send(self, message: Hello | Utterance) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(frame(message))
+        self._process.stdin.flush()
+
+    def speak(self, utterance: Utterance) -> Spoken:
+        """Speak, or raise what the engine answers instead."""
+        assert self._process.stdout is not None
+        self._send(utterance)
+        size = int.from_bytes(self._process.stdout.read(LENGTH_BYTES), "little")
+        reply: Reply = msgspec.msgpack.decode(
+            self._process.stdout.read(size), type=Success | Failure
+        )
+        if isinstance(reply, Failure):
+            raise EngineError(reply.code, reply.message)
+        return reply.spoken
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate(timeout=DEADLINE_S)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support import JOBS, STENTOR, Server
 
-LONG = "This is one of many sentences. " * 60
+LONG = "This is one of many sentences. " * 25
 
 
 def test_a_job_outlives_a_kill_of_the_server_and_completes_after_the_next_start(

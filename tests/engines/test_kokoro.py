@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from stentor.engines import kokoro
 from stentor.engines.base import EngineError, EngineModel, Utterance
-from stentor.engines.kokoro import KokoroHost
+from support import Engine
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +28,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> EngineModel:
 
 
 @pytest.fixture(scope="module")
-def host(model: EngineModel) -> KokoroHost:
-    return KokoroHost(model, threads=2)
+def host(model: EngineModel) -> Iterator[Engine]:
+    engine = Engine(model)
+    yield engine
+    engine.close()
 
 
-def speak(host: KokoroHost, text: str, **options: object) -> float:
+def speak(host: Engine, text: str, **options: object) -> float:
     spoken = host.speak(Utterance("kokoro", "kokoro-82m", "jf_alpha", text, **options))  # type: ignore[arg-type]
     assert spoken.sample_rate == 24000
     assert np.abs(np.frombuffer(spoken.samples, np.int16)).max() > 3000
@@ -44,21 +47,21 @@ def test_the_voices_say_their_language_and_gender(model: EngineModel) -> None:
     assert by_id["jm_kumo"].gender == "male"
 
 
-def test_japanese_is_read_with_its_kanji(host: KokoroHost) -> None:
+def test_japanese_is_read_with_its_kanji(host: Engine) -> None:
     assert 1 < speak(host, "今日の説明を始めます。") < 5
 
 
-def test_english_is_spoken_when_asked_for(host: KokoroHost) -> None:
+def test_english_is_spoken_when_asked_for(host: Engine) -> None:
     assert 1 < speak(host, "The herald has a great voice.", language="en-US") < 5
 
 
-def test_the_speaking_rate_is_what_was_asked_for(host: KokoroHost) -> None:
+def test_the_speaking_rate_is_what_was_asked_for(host: Engine) -> None:
     text = "The herald has a great voice, and everybody can hear it."
     natural = speak(host, text, language="en")
     assert natural / speak(host, text, language="en", speed=2.0) == pytest.approx(2, rel=0.15)
 
 
-def test_a_text_without_sound_is_refused(host: KokoroHost) -> None:
+def test_a_text_without_sound_is_refused(host: Engine) -> None:
     with pytest.raises(EngineError) as failure:
         speak(host, "\u2026", language="en")
     assert failure.value.code == "unspeakable"

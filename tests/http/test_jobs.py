@@ -75,7 +75,7 @@ def test_a_result_with_a_time_to_live_of_zero_is_hidden_at_once(server: Server) 
 
 
 def test_progress_moves_while_a_job_runs_and_ends_at_the_whole(server: Server) -> None:
-    text = " ".join(f"This is sentence number {n} of a longer text." for n in range(40))
+    text = " ".join(f"This is sentence number {n} of a longer text." for n in range(16))
     job_id = server.submit(input=text)["id"]
     seen = set()
     while (response := server.client.get(f"{JOBS}/{job_id}")).status_code == 202:
