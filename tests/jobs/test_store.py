@@ -218,6 +218,13 @@ class TestClaiming:
         await claimed(store)
         assert await store.claim("w2", LEASE_MS, NOW_MS + LEASE_MS - 1, 1) == []
 
+    async def test_a_worker_does_not_take_what_it_holds_even_past_the_lease(
+        self, store: JobStore
+    ) -> None:
+        await submitted(store)
+        await claimed(store, "w1")
+        assert await store.claim("w1", LEASE_MS, NOW_MS + 2 * LEASE_MS, 1) == []
+
     async def test_a_job_whose_lease_ran_out_is_taken_up_again_before_younger_ones(
         self, store: JobStore
     ) -> None:

@@ -120,7 +120,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(worker=workers, limit=st.integers(0, 3))
     def claim(self, worker: str, limit: int) -> None:
-        due = [each for each in self.present if each.claimable(self._now)][:limit]
+        due = [
+            each for each in self.present if each.claimable(self._now) and each.holder != worker
+        ][:limit]
         records = self.wait(self._store.claim(worker, LEASE_MS, self._now, limit))
         assert [record.id for record in records] == [each.id for each in due]
         for each, record in zip(due, records, strict=True):
