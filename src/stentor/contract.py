@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 ResponseFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 JobStatus = Literal["pending", "processing", "completed", "failed"]
+Priority = Literal["low", "normal", "high"]
 ErrorType = Literal[
     "invalid_request_error",
     "authentication_error",
@@ -26,6 +27,7 @@ Timestamp = Annotated[datetime, Meta(tz=True)]
 
 RESPONSE_FORMATS: tuple[ResponseFormat, ...] = get_args(ResponseFormat)
 JOB_STATUSES: tuple[JobStatus, ...] = get_args(JobStatus)
+PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 
 REQUEST_TYPE: Literal["speech"] = "speech"
 
@@ -217,6 +219,21 @@ class Job(Struct, frozen=True, omit_defaults=True):
     request_id: str | None = None
 
 
+class JobList(Struct, frozen=True):
+    """A page of the caller's jobs, newest first.
+
+    Attributes:
+        first_id, last_id: ids of the first and the last of `data`; None when it is empty.
+        has_more: whether `after=last_id` gives another page.
+    """
+
+    data: list[Job]
+    has_more: bool
+    first_id: str | None = None
+    last_id: str | None = None
+    object: Literal["list"] = "list"
+
+
 class Model(Struct, frozen=True):
     """One entry of `GET /v1/models`."""
 
@@ -257,5 +274,5 @@ class VoiceList(Struct, frozen=True):
 class Health(Struct, frozen=True):
     """The body of `GET /health` and `GET /ready`."""
 
-    status: Literal["ok"]
+    status: Literal["ok", "draining"]
     version: str

@@ -54,6 +54,34 @@ class Server(Section, frozen=True):
     max_input_chars: Annotated[
         int, Meta(ge=1, le=100_000_000, description="Longest text of one request, in characters")
     ] = 5_000_000
+    max_wait_seconds: Annotated[
+        int,
+        Meta(ge=0, le=3600, description="Longest time that ?wait= and Prefer: wait hold an answer"),
+    ] = 60
+    body_timeout_seconds: Annotated[
+        int, Meta(ge=1, le=3600, description="How long a request's body may take to arrive")
+    ] = 60
+    drain_seconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=3600,
+            description="How long running jobs may go on after SIGTERM; "
+            "what is not done by then is taken up again at the next start",
+        ),
+    ] = 10
+    public_url: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"\Ahttps?://[^/\s]+\S*\Z",
+                extra={"expected": "a URL such as https://speech.example.com"},
+                description="What the URLs in webhooks begin with; "
+                "default: the address that the server listens on",
+            ),
+        ]
+        | None
+    ) = None
 
 
 StoreUrl = Annotated[
@@ -75,12 +103,61 @@ class Storage(Section, frozen=True):
         Meta(description="Folder of the job database; default: stentor in the user's data folder"),
     ] = None
     audio_url: StoreUrl | None = None
+    min_free_bytes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1024**4,
+            description="Free space on the disk of data_dir below which new jobs are refused; "
+            "0 = never",
+        ),
+    ] = 256 * 1024**2
+    when_full: Annotated[
+        Literal["wait", "fail"],
+        Meta(
+            description="What running jobs do when the disk is full: wait until there is room "
+            "again, or fail"
+        ),
+    ] = "wait"
+
+
+class Cache(Section, frozen=True):
+    """Spoken segments that are kept after their job, so that the same sentence is spoken once."""
+
+    max_bytes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1024**5,
+            description="Bytes of segments to keep, the least recently used going first; "
+            "0 = none is kept after its job",
+        ),
+    ] = 1024**3
+    max_age_seconds: Annotated[
+        int,
+        Meta(ge=1, le=315_360_000, description="How long a segment is kept after it was last used"),
+    ] = 7 * 24 * 3600
+    shared: Annotated[bool, Meta(description="Let callers with different keys share segments")] = (
+        False
+    )
 
 
 class Jobs(Section, frozen=True):
     """How jobs are queued, spoken and kept."""
 
     concurrency: Annotated[int, Meta(ge=1, le=10_000, description="Jobs being spoken at once")] = 32
+    express_concurrency: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="Short jobs that may be spoken besides those, so that a sentence does "
+            "not wait for books",
+        ),
+    ] = 16
+    express_max_chars: Annotated[
+        int, Meta(ge=0, le=100_000, description="Longest text of a short job, in characters")
+    ] = 2000
     queue_limit: Annotated[
         int,
         Meta(ge=1, le=10_000_000, description="Waiting jobs beyond which new ones are refused"),
@@ -119,8 +196,8 @@ class Jobs(Section, frozen=True):
         Meta(
             ge=1,
             le=1000,
-            description="How often a job is taken up before it fails; "
-            "an interruption by a fault or a restart counts",
+            description="How often in a row a fault or a crash may interrupt a job, without "
+            "its having got further, before it fails",
         ),
     ] = 10
     lease_seconds: Annotated[
@@ -132,6 +209,23 @@ class Jobs(Section, frozen=True):
             "before another takes it over",
         ),
     ] = 30
+    deadline_seconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=315_360_000,
+            description="How long after its submission a job fails if it has not ended, when the "
+            "caller does not say; 0 = never",
+        ),
+    ] = 0
+    idempotency_seconds: Annotated[
+        int,
+        Meta(
+            ge=86_400,
+            le=31_536_000,
+            description="How long an Idempotency-Key is remembered",
+        ),
+    ] = 48 * 3600
 
 
 class Engines(Section, frozen=True):
@@ -284,6 +378,7 @@ class Config(Section, frozen=True):
     server: Server = Server()
     storage: Storage = Storage()
     jobs: Jobs = Jobs()
+    cache: Cache = Cache()
     engines: Engines = Engines()
     audio: Audio = Audio()
     providers: Providers = Providers()

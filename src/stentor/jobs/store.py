@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from stentor.contract import JobStatus, Progress
-from stentor.jobs.record import JobRecord, Outcome
+from stentor.jobs.record import IdempotencyKey, JobRecord, Outcome, Replay
 
 
 class QueueFull(Exception):
@@ -15,6 +15,14 @@ class QueueFull(Exception):
 
 class JobExists(Exception):
     """A job of this id is in the store already."""
+
+
+class KeyReused(Exception):
+    """The idempotency key was used before, for another request."""
+
+
+class StoreFull(Exception):
+    """The store has no room on its disk for this operation, and has changed nothing."""
 
 
 class StoreClosed(Exception):
@@ -28,19 +36,30 @@ class JobStore(Protocol):
     is cancelled, the change may still happen. The store reads no clock: `now_ms` is the caller's
     time, in milliseconds since the epoch.
 
-    A job is pending, then processing, then completed or failed; `release` and `release_all` give
-    a processing job back. The workers' side is fenced: `attempt` numbers a job's claims, and only
+    A job is pending, then processing, then completed or failed; the `release` methods give a
+    processing job back. The workers' side is fenced: `attempt` numbers a job's claims, and only
     the latest claim can renew or finish.
 
-    Every method raises `StoreClosed` once the store is closed.
+    A *strike* is an attempt that ended by a fault or a crash. A job that gets further loses its
+    strikes, so that only one that always stops at the same place collects them.
+
+    Every method raises `StoreClosed` once the store is closed, and every one that writes raises
+    `StoreFull` when the disk has no room.
     """
 
-    async def submit(self, job: JobRecord, *, queue_limit: int) -> None:
+    async def submit(
+        self, job: JobRecord, *, queue_limit: int, idempotency: IdempotencyKey | None = None
+    ) -> Replay | None:
         """Store a new job as pending.
+
+        With an idempotency key that its owner used before, and that has not expired at the job's
+        `created_ms`, nothing is stored and the earlier answer is returned, even if the queue is
+        full and whatever became of that job.
 
         Raises:
             QueueFull: `queue_limit` or more jobs are pending.
             JobExists: the id is taken.
+            KeyReused: the owner used the key before with another fingerprint.
         """
         ...
 
@@ -48,25 +67,73 @@ class JobStore(Protocol):
         """The job without its request, or None if it is unknown, another owner's or expired."""
         ...
 
-    async def claim(self, worker: str, lease_ms: int, now_ms: int, limit: int) -> list[JobRecord]:
-        """Take up to `limit` jobs for `lease_ms` from now, each as a new attempt.
+    async def list_jobs(
+        self,
+        owner: str,
+        now_ms: int,
+        *,
+        limit: int,
+        after: str | None = None,
+        status: JobStatus | None = None,
+    ) -> list[JobRecord]:
+        """Up to `limit` of the owner's jobs, newest first (by id), without their requests.
 
-        They are the oldest of those that are pending or whose lease has run out, oldest first. A
-        worker never takes what it holds itself, even if its clock jumped past the lease.
+        `position` is not told. Expired jobs are left out.
+
+        Args:
+            after: only jobs older than this id, which need not exist any more.
+            status: only jobs of this status.
         """
         ...
 
-    async def release_job(self, job_id: str, attempt: int) -> bool:
-        """Give back one processing job, if this attempt holds it; False if it does not."""
+    async def claim(
+        self,
+        worker: str,
+        lease_ms: int,
+        now_ms: int,
+        limit: int,
+        *,
+        express_only: bool = False,
+    ) -> list[JobRecord]:
+        """Take up to `limit` jobs for `lease_ms` from now, each as a new attempt.
+
+        First those whose lease has run out, longest ago first, with a strike for each; then the
+        pending ones. Owners take turns, one job each, the one served longest ago first; among an
+        owner's jobs the higher priority goes first, then the older. A worker never takes what it
+        holds itself, even if its clock jumped past the lease.
+
+        Args:
+            express_only: take only jobs that are `express`.
+
+        Returns:
+            The jobs with their requests, in that order.
+        """
+        ...
+
+    async def release_job(self, job_id: str, attempt: int, *, error: str | None = None) -> bool:
+        """Give back one processing job, if this attempt holds it; False if it does not.
+
+        With an `error`, the attempt counts as a strike and the error is kept as the last one.
+        """
         ...
 
     async def renew(
-        self, job_id: str, attempt: int, lease_ms: int, now_ms: int, progress: Progress
+        self,
+        job_id: str,
+        attempt: int,
+        lease_ms: int,
+        now_ms: int,
+        progress: Progress,
+        *,
+        advanced: bool = False,
     ) -> bool:
         """Extend the lease to `lease_ms` from now and record progress.
 
         Returns False, and changes nothing, if this attempt no longer holds the job: it was
         cancelled, deleted, released or taken over. An expired lease that nobody took is renewed.
+
+        Args:
+            advanced: the job got further than any attempt before: its strikes are forgotten.
         """
         ...
 
@@ -87,18 +154,29 @@ class JobStore(Protocol):
         """
         ...
 
+    async def fail_overdue(self, outcome: Outcome, now_ms: int, limit: int) -> list[str]:
+        """End up to `limit` pending or processing jobs whose deadline has come, earliest first.
+
+        Returns their ids.
+        """
+        ...
+
     async def delete(self, job_id: str, owner: str) -> bool:
         """Remove an ended job; False if it is unknown, another owner's or has not ended."""
         ...
 
     async def release(self, worker: str) -> int:
-        """Make all that this worker is processing pending again; returns how many."""
+        """Make all that this worker is processing pending again; returns how many. No strikes."""
         ...
 
-    async def release_all(self) -> int:
+    async def release_all(self, suspects: Collection[str] = (), *, error: str = "") -> int:
         """Make all that anyone is processing pending again; returns how many.
 
         For a start at which no other process can hold jobs.
+
+        Args:
+            suspects: ids of jobs that may have caused the crash: a strike for each.
+            error: kept as the suspects' last error.
         """
         ...
 
@@ -108,6 +186,14 @@ class JobStore(Protocol):
 
     async def purge(self, job_ids: Sequence[str]) -> None:
         """Remove those of these jobs that have ended."""
+        ...
+
+    async def purge_keys(self, now_ms: int) -> int:
+        """Forget the idempotency keys that expired by now; returns how many."""
+        ...
+
+    async def known(self, job_ids: Collection[str]) -> set[str]:
+        """Those of these ids that are jobs, whoever's and however they stand."""
         ...
 
     async def counts(self) -> dict[JobStatus, int]:
