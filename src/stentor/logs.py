@@ -20,7 +20,8 @@ def configure(options: Logging) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *(
-                [structlog.dev.ConsoleRenderer()]
+                # The default shows local variables, among them callers' texts and keys.
+                [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
                 if human
                 else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
             ),

@@ -7,12 +7,14 @@ process only (`stentor.engines.worker`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
 
-from stentor.contract import Voice
+from stentor.contract import Priority, Voice
 
 
 class Utterance(Struct, frozen=True):
@@ -25,6 +27,7 @@ class Utterance(Struct, frozen=True):
         text: one line of plain text.
         speed: speaking rate, 0.25 to 4, 1 being the voice's own.
         language: BCP 47 tag, or None for the voice's own language.
+        revision: of the model; no engine reads it, but what is kept of an utterance depends on it.
     """
 
     engine: str
@@ -33,6 +36,21 @@ class Utterance(Struct, frozen=True):
     text: str
     speed: float = 1.0
     language: str | None = None
+    revision: str = ""
+
+
+class Flow(Struct, frozen=True):
+    """A piece of work that utterances belong to; flows share the engines fairly.
+
+    Attributes:
+        owner: whose work it is; owners take turns.
+        job: what the work is, unique among the owner's.
+        priority: orders an owner's flows among themselves.
+    """
+
+    owner: str
+    job: str
+    priority: Priority = "normal"
 
 
 class Spoken(Struct, frozen=True):
@@ -59,6 +77,7 @@ class EngineModel(Struct, frozen=True):
         sample_rate: of the audio it makes, in Hz.
         languages: BCP 47 tags that it is made for.
         files: paths by role, as the engine's voice half wants them.
+        revision: changes when the same request would sound different; see `revision_of`.
     """
 
     engine: str
@@ -67,6 +86,27 @@ class EngineModel(Struct, frozen=True):
     sample_rate: int
     languages: list[str]
     files: dict[str, str]
+    revision: str = ""
+
+
+def revision_of(package: str, files: Iterable[Path]) -> str:
+    """What tells a model and its engine from later ones: versions, sizes and times of change.
+
+    Args:
+        package: the name of the distribution that runs the model.
+        files: the model's; those that are missing count as empty.
+    """
+    try:
+        parts = [f"{package} {version(package)}"]
+    except PackageNotFoundError:
+        parts = [package]
+    for file in files:
+        try:
+            stat = file.stat()
+        except OSError:
+            continue
+        parts.append(f"{file.name} {stat.st_size} {stat.st_mtime_ns}")
+    return "; ".join(parts)
 
 
 class EngineError(Exception):

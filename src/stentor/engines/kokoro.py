@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from stentor.contract import Voice
-from stentor.engines.base import EngineError, EngineModel, ModelNotes, Spoken, Utterance
+from stentor.engines.base import (
+    EngineError,
+    EngineModel,
+    ModelNotes,
+    Spoken,
+    Utterance,
+    revision_of,
+)
 from stentor.engines.espeak import whole_pieces
 from stentor.engines.onnx import open_session
 
@@ -86,6 +93,7 @@ def find_models(*, model: Path | None, voices: Path | None, name: str) -> ModelN
         sample_rate=SAMPLE_RATE,
         languages=sorted(LANGUAGES.values()),
         files={"model": str(model), "voices": str(voices)},
+        revision=revision_of("kokoro-onnx", [model, voices]),
     )
     left_out = sorted(set(ids) - set(offered))
     notes = [f"provider kokoro: no phonemes for {', '.join(left_out)}"] if left_out else []

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from stentor.contract import Voice
-from stentor.engines.base import EngineError, EngineModel, ModelNotes, Spoken, Utterance
+from stentor.engines.base import (
+    EngineError,
+    EngineModel,
+    ModelNotes,
+    Spoken,
+    Utterance,
+    revision_of,
+)
 from stentor.engines.espeak import split_phonemes, whole_pieces
 from stentor.engines.onnx import open_session
 
@@ -129,6 +136,7 @@ def _describe(onnx: Path) -> EngineModel:
         sample_rate=config.audio.sample_rate,
         languages=[language],
         files={"model": str(onnx), "config": str(config_path)},
+        revision=revision_of("piper-tts", [onnx, config_path]),
     )
 
 

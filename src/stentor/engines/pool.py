@@ -1,20 +1,21 @@
 """All engine processes, shared fairly between everything that wants to speak.
 
-A *flow* is one piece of work, such as a job. Flows take turns, one utterance each, so a book
-with a thousand utterances waiting does not hold up a sentence.
+Callers take turns, one utterance each, and so do a caller's jobs of one priority: a book with a
+thousand utterances waiting does not hold up a sentence, nor do one caller's thirty books hold up
+another caller (`stentor.engines.turns`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import OrderedDict, deque
 from dataclasses import dataclass
 
 import structlog
 
-from stentor.engines.base import EngineError, Spoken, Utterance
+from stentor.engines.base import EngineError, Flow, Spoken, Utterance
 from stentor.engines.process import EngineCrashed, EngineProcess
+from stentor.engines.turns import Turns
 from stentor.engines.worker import Hello
 
 log = structlog.get_logger(__name__)
@@ -22,10 +23,10 @@ log = structlog.get_logger(__name__)
 CRASHES_ALLOWED = 2
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting:
     utterance: Utterance
-    flow: str
+    flow: Flow
     done: asyncio.Future[Spoken]
     crashes: int = 0
 
@@ -42,8 +43,8 @@ class EnginePool:
     def __init__(self, hello: Hello, size: int, timeout_s: float) -> None:
         self._processes = [EngineProcess(hello) for _ in range(size)]
         self._timeout_s = timeout_s
-        self._flows: OrderedDict[str, deque[_Waiting]] = OrderedDict()
-        self._arrived = asyncio.Condition()
+        self._turns: Turns[_Waiting] = Turns()
+        self._arrived = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -69,40 +70,34 @@ class EnginePool:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(process.kill() for process in self._processes))
-        for waiting in [one for flow in self._flows.values() for one in flow]:
-            waiting.done.cancel()
-        self._flows.clear()
+        while self._turns:
+            self._turns.pop().done.cancel()
 
-    async def speak(self, utterance: Utterance, flow: str) -> Spoken:
-        """Speak one utterance in the flow's turn. Cancelling gives up the place in the queue.
+    async def speak(self, utterance: Utterance, flow: Flow) -> Spoken:
+        """Speak one utterance in the flow's turn.
+
+        Cancelling gives up the place in the queue. An utterance that is being spoken already is
+        spoken to its end, for nobody: that frees the engine sooner than a new process would.
 
         Raises:
             EngineError: the engine cannot speak it, or crashed on it repeatedly.
         """
         waiting = _Waiting(utterance, flow, asyncio.get_running_loop().create_future())
-        async with self._arrived:
-            self._enqueue(waiting)
-            self._arrived.notify()
-        return await waiting.done
-
-    def _enqueue(self, waiting: _Waiting, *, first: bool = False) -> None:
-        flow = self._flows.setdefault(waiting.flow, deque())
-        if first:
-            flow.appendleft(waiting)
-        else:
-            flow.append(waiting)
+        self._turns.push(flow, waiting)
+        self._arrived.set()
+        try:
+            return await waiting.done
+        finally:
+            self._turns.discard(flow, waiting)
 
     async def _next(self) -> _Waiting:
-        async with self._arrived:
-            while True:
-                while self._flows:
-                    name, queue = self._flows.popitem(last=False)
-                    waiting = queue.popleft()
-                    if queue:
-                        self._flows[name] = queue
-                    if not waiting.done.done():
-                        return waiting
-                await self._arrived.wait()
+        while True:
+            while self._turns:
+                waiting = self._turns.pop()
+                if not waiting.done.done():
+                    return waiting
+            self._arrived.clear()
+            await self._arrived.wait()
 
     async def _serve(self, process: EngineProcess, warm: bool) -> None:
         if warm:
@@ -114,10 +109,10 @@ class EnginePool:
                 async with asyncio.timeout(self._timeout_s):
                     spoken = await process.speak(waiting.utterance)
             except EngineCrashed as error:
-                await self._after_crash(waiting, str(error))
+                self._after_crash(waiting, str(error))
             except TimeoutError:
                 await process.kill()
-                await self._after_crash(waiting, f"no answer within {self._timeout_s:g} s")
+                self._after_crash(waiting, f"no answer within {self._timeout_s:g} s")
             except EngineError as error:
                 if not waiting.done.done():
                     waiting.done.set_exception(error)
@@ -127,12 +122,12 @@ class EnginePool:
             except Exception as error:
                 # Whatever it was, this engine serves on, and nobody waits forever.
                 await process.kill()
-                await self._after_crash(waiting, f"{type(error).__name__}: {error}")
+                self._after_crash(waiting, f"{type(error).__name__}: {error}")
             else:
                 if not waiting.done.done():
                     waiting.done.set_result(spoken)
 
-    async def _after_crash(self, waiting: _Waiting, reason: str) -> None:
+    def _after_crash(self, waiting: _Waiting, reason: str) -> None:
         waiting.crashes += 1
         log.warning("engine.crashed", reason=reason, crashes=waiting.crashes)
         if waiting.done.done():
@@ -145,6 +140,5 @@ class EnginePool:
                 )
             )
             return
-        async with self._arrived:
-            self._enqueue(waiting, first=True)
-            self._arrived.notify()
+        self._turns.put_back(waiting.flow, waiting)
+        self._arrived.set()

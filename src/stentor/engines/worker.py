@@ -7,6 +7,7 @@ order. The process ends when its standard input does, so it cannot outlive its p
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -121,9 +122,12 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     source = sys.stdin.buffer
-    # Libraries print to descriptor 1; frames go out through a copy that they cannot reach.
+    # Libraries print and log what they are given, which is a caller's text; what a caller should
+    # know is in the answer's warnings. Frames go out through a copy that prints cannot reach.
     sink = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    logging.disable()
     body = _read(source)
     if body is None:
         return
