@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from statistics import median
+from typing import Any
 from urllib.parse import urlsplit
 
 from bench.http import BODY
@@ -20,29 +23,18 @@ JOBS = 60
 
 def run() -> list[Row]:
     """Submit, then poll without rest until the job is no longer pending."""
-    with tempfile.TemporaryDirectory() as data_dir:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "stentor", "serve", "--port", "0", "--data-dir", data_dir],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert server.stdout is not None
-        url = server.stdout.readline().split()[3]
-        client = http.client.HTTPConnection(urlsplit(url).netloc)
-        waits = []
-        try:
-            for number in range(JOBS + 5):
-                job = _call(client, "POST", JOBS_PATH, BODY)
-                accepted = time.perf_counter()
-                while _call(client, "GET", f"{JOBS_PATH}/{job['id']}")["status"] == "pending":
-                    pass
-                if number >= 5:
-                    waits.append(1000 * (time.perf_counter() - accepted))
-                while _call(client, "GET", f"{JOBS_PATH}/{job['id']}")["status"] != "completed":
-                    time.sleep(0.01)
-        finally:
-            server.terminate()
-            server.wait()
+    waits = []
+    with serving() as address:
+        client = http.client.HTTPConnection(address)
+        for number in range(JOBS + 5):
+            job = call(client, "POST", JOBS_PATH, BODY)
+            accepted = time.perf_counter()
+            while call(client, "GET", f"{JOBS_PATH}/{job['id']}")["status"] == "pending":
+                pass
+            if number >= 5:
+                waits.append(1000 * (time.perf_counter() - accepted))
+            while call(client, "GET", f"{JOBS_PATH}/{job['id']}")["status"] != "completed":
+                time.sleep(0.01)
     return [
         Row(
             "202 to processing, p50",
@@ -53,6 +45,26 @@ def run() -> list[Row]:
     ]
 
 
-def _call(client: http.client.HTTPConnection, method: str, path: str, body: bytes = b"") -> dict:
+@contextlib.contextmanager
+def serving() -> Iterator[str]:
+    """`stentor serve` with an empty store; yields its host and port."""
+    with tempfile.TemporaryDirectory() as data_dir:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "stentor", "serve", "--port", "0", "--data-dir", data_dir],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert server.stdout is not None
+        try:
+            yield urlsplit(server.stdout.readline().split()[3]).netloc
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def call(
+    client: http.client.HTTPConnection, method: str, path: str, body: bytes = b""
+) -> dict[str, Any]:
+    """One request and its JSON answer."""
     client.request(method, path, body, {"Content-Type": "application/json"})
     return dict(json.load(client.getresponse()))

@@ -16,12 +16,18 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 
+from bench.store import new_job
 from bench.table import Row
 from bench.text import CHAPTER
+from stentor.blobs import BlobStore
 from stentor.config import load
-from stentor.contract import SpeechRequest
-from stentor.gateway import open_voices
-from stentor.synthesis import Speech
+from stentor.contract import Progress, SpeechRequest
+from stentor.engines.base import Flow
+from stentor.engines.speaker import DirectSpeaker
+from stentor.gateway import Voices, open_voices
+from stentor.jobs.checkpoints import Checkpoints
+from stentor.jobs.sqlite import SqliteStore
+from stentor.synthesis import Speaker, Speech
 from stentor.text.plan import plan
 
 ROUNDS = 5
@@ -30,42 +36,87 @@ TEXT = CHAPTER
 
 
 def run() -> list[Row]:
-    """Stentor against the bare engines, alternated."""
+    """Stentor against the bare engines, and with checkpoints against without, alternated."""
     texts = [segment.text for segment in plan(TEXT, "joe").segments]
     with _Bare(texts) as bare:
-        ours, theirs, seconds = asyncio.run(_alternate(bare))
-    ratio = median(a / b for a, b in zip(ours, theirs, strict=True))
+        times, seconds = asyncio.run(_alternate(bare))
+    direct, kept, theirs = times["direct"], times["kept"], times["bare"]
+    ratio = median(a / b for a, b in zip(direct, theirs, strict=True))
+    cost = median(a / b for a, b in zip(kept, direct, strict=True))
     return [
         Row(
             f"synthesis to mp3, {seconds:.0f} s of audio, {CORES} cores",
-            f"{median(ours):.2f} s (real-time factor {median(ours) / seconds:.4f})",
+            f"{median(direct):.2f} s (real-time factor {median(direct) / seconds:.4f})",
             f"bare engines {median(theirs):.2f} s ({median(theirs) / seconds:.4f})",
             ratio,
             "<= 1.05",
             ratio <= 1.05,
-        )
+        ),
+        Row(
+            f"the same, each of {len(texts)} segments kept as a checkpoint",
+            f"{median(kept):.2f} s",
+            f"without {median(direct):.2f} s",
+            cost,
+            "<= 1.03",
+            cost <= 1.03,
+        ),
     ]
 
 
-async def _alternate(bare: _Bare) -> tuple[list[float], list[float], float]:
-    ours: list[float] = []
-    theirs: list[float] = []
-    async with open_voices(load(None, {}, {}), warm=True) as voices:
-        target = voices.catalogue.resolve("piper/en_US-joe-medium", param="model")
-        speech = Speech(SpeechRequest("piper/en_US-joe-medium", TEXT, "joe"), (target,))
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "out.mp3"
+async def _alternate(bare: _Bare) -> tuple[dict[str, list[float]], float]:
+    times: dict[str, list[float]] = {"direct": [], "kept": [], "bare": []}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        async with open_voices(load(None, {}, {}), warm=True) as voices:
+            store = await SqliteStore.open(folder / "jobs.db")
+            blobs = BlobStore.open(None, folder / "segments")
+            checkpoints = Checkpoints(voices.pool, store.segments, blobs, folder, shared=False)
             for round_ in range(ROUNDS + 1):
-                started = time.perf_counter()
-                rendered = await voices.synthesizer.render(
-                    speech, path, flow="bench", on_progress=lambda _: None
-                )
-                spent = time.perf_counter() - started
-                bare_spent = bare.speak()
+                direct = DirectSpeaker(voices.pool, Flow("", "bench"))
+                seconds, spent = await _render(voices, direct, folder)
+                flow = Flow("", await _begin(store))
+                keeping = checkpoints.speaker(flow, private=True, before_each=_at_once)
+                _, spent_keeping = await _render(voices, keeping, folder)
+                assert keeping.spoken > 0
+                spent_bare = bare.speak()
                 if round_:  # the first loads the voices
-                    ours.append(spent)
-                    theirs.append(bare_spent)
-            return ours, theirs, rendered.encoded.duration_seconds
+                    times["direct"].append(spent)
+                    times["kept"].append(spent_keeping)
+                    times["bare"].append(spent_bare)
+            await store.close()
+    return times, seconds
+
+
+async def _render(voices: Voices, speaker: Speaker, folder: Path) -> tuple[float, float]:
+    """Seconds of audio, and seconds that it took."""
+    target = voices.catalogue.resolve("piper/en_US-joe-medium", param="model")
+    speech = Speech(SpeechRequest("piper/en_US-joe-medium", TEXT, "joe"), (target,))
+    started = time.perf_counter()
+    rendered = await voices.synthesizer.render(
+        speech, folder / "out.mp3", speaker=speaker, listener=Silent()
+    )
+    return rendered.encoded.duration_seconds, time.perf_counter() - started
+
+
+async def _begin(store: SqliteStore) -> str:
+    """A job that lives, so that segments can be pinned to it."""
+    new = new_job()
+    await store.submit(new, queue_limit=10**9)
+    return new.id
+
+
+async def _at_once() -> None:
+    pass
+
+
+class Silent:
+    """Hears nothing of a rendering."""
+
+    def on_audio(self, path: Path, target: int) -> None:
+        pass
+
+    def on_progress(self, progress: Progress) -> None:
+        pass
 
 
 class _Bare:

@@ -4,27 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import uuid_utils
 
-from stentor.jobs.record import JobRecord, Outcome
+from stentor.jobs.record import IdempotencyKey, JobRecord, Outcome
+from stentor.jobs.segments import SegmentIndex
 from stentor.jobs.sqlite import SqliteStore
 from stentor.jobs.store import JobStore
 
-OpenStore = Callable[[Path], Awaitable[JobStore]]
 
-# Each opens a store in an empty folder.
+class Store(JobStore, Protocol):
+    """A job store with the index of segments that lives in the same transactions."""
+
+    @property
+    def segments(self) -> SegmentIndex: ...
+
+
+OpenStore = Callable[[Path], Awaitable[Store]]
+
+# Each opens a store in a folder that is empty the first time.
 STORES: dict[str, OpenStore] = {"sqlite": lambda folder: SqliteStore.open(folder / "jobs.db")}
 
 NOW_MS = 1_800_000_000_000
 TTL_S = 60
 LEASE_MS = 30_000
+KEY_LIFE_MS = 20_000
 NO_LIMIT = 1_000_000
 
 COMPLETED = Outcome(status="completed", status_code=200, result=b'{"audio_url":""}', error=None)
 FAILED = Outcome(status="failed", status_code=502, result=None, error=b'{"type":"provider_error"}')
 CANCELLED = Outcome(status="failed", status_code=499, result=None, error=b'{"type":"cancelled"}')
+OVERDUE = Outcome(status="failed", status_code=504, result=None, error=b'{"type":"deadline"}')
 
 
 def job(**changes: Any) -> JobRecord:
@@ -39,3 +50,14 @@ def job(**changes: Any) -> JobRecord:
         "request_id": "req-1",
     }
     return JobRecord(**fields | changes)
+
+
+def key(name: str = "key-1", **changes: Any) -> IdempotencyKey:
+    """An idempotency key for a job that is created at `NOW_MS`."""
+    fields: dict[str, Any] = {
+        "key": name,
+        "fingerprint": b"\x00\xff",
+        "answer": b'{"status":"pending"}',
+        "expires_ms": NOW_MS + KEY_LIFE_MS,
+    }
+    return IdempotencyKey(**fields | changes)

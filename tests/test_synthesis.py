@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from stentor.audio.settings import EncoderSettings
-from stentor.contract import RESPONSE_FORMATS, ResponseFormat, SpeechRequest
+from stentor.contract import RESPONSE_FORMATS, Progress, ResponseFormat, SpeechRequest
 from stentor.engines import piper
 from stentor.engines.base import EngineError, Spoken, Utterance
 from stentor.errors import SpeechError
@@ -27,17 +28,32 @@ class InstantSpeaker:
 
     size = 2
 
-    async def speak(self, utterance: Utterance, flow: str) -> Spoken:
+    async def expect(self, utterances: Sequence[Utterance]) -> None:
+        pass
+
+    async def speak(self, utterance: Utterance) -> Spoken:
         if "unspeakable" in utterance.text:
             raise EngineError("unspeakable", "no sound")
         return Spoken(NOISE, 22050)
 
 
+class Heard:
+    """What a listener was told."""
+
+    def __init__(self) -> None:
+        self.audio: list[tuple[Path, int]] = []
+        self.progress: list[Progress] = []
+
+    def on_audio(self, path: Path, target: int) -> None:
+        self.audio.append((path, target))
+
+    def on_progress(self, progress: Progress) -> None:
+        self.progress.append(progress)
+
+
 @pytest.fixture
 async def synthesizer() -> AsyncIterator[Synthesizer]:
-    made = Synthesizer(
-        InstantSpeaker(), encoder=EncoderSettings(), pauses=Pauses(), max_segment_chars=300
-    )
+    made = Synthesizer(encoder=EncoderSettings(), pauses=Pauses(), max_segment_chars=300)
     yield made
     made.close()
 
@@ -53,12 +69,12 @@ def speech(text: str, response_format: ResponseFormat = "mp3") -> Speech:
 async def test_a_cancelled_rendering_stops_without_harm_and_closes_its_file(
     synthesizer: Synthesizer, tmp_path: Path, response_format: ResponseFormat
 ) -> None:
-    text = "One of very many sentences. " * 200
+    text = "One of very many sentences. " * 1000
     path = tmp_path / "out"
     for turns in range(1, 80, 4):
         task = asyncio.create_task(
             synthesizer.render(
-                speech(text, response_format), path, flow="f", on_progress=lambda _: None
+                speech(text, response_format), path, speaker=InstantSpeaker(), listener=Heard()
             )
         )
         for _ in range(turns):
@@ -77,7 +93,48 @@ async def test_a_segment_that_cannot_be_spoken_fails_with_its_place(
     text = "This is fine. This is unspeakable. This is fine again."
     with pytest.raises(SpeechError) as failure:
         await synthesizer.render(
-            speech(text), tmp_path / "out", flow="f", on_progress=lambda _: None
+            speech(text), tmp_path / "out", speaker=InstantSpeaker(), listener=Heard()
         )
     assert failure.value.status_code == 400
     assert "segment 2, characters 14 to 34" in failure.value.message
+
+
+async def test_a_fallback_writes_a_file_of_its_own_and_says_so(
+    synthesizer: Synthesizer, tmp_path: Path
+) -> None:
+    other = msgspec.structs.replace(MODEL, name="other")
+    request = speech("Fine. Fine again.", "pcm").request
+    both = Speech(request, (Target("piper", MODEL), Target("piper", other)))
+    heard = Heard()
+
+    class FirstFails(InstantSpeaker):
+        async def speak(self, utterance: Utterance) -> Spoken:
+            if utterance.model == MODEL.name and "again" in utterance.text:
+                raise EngineError("engine_failed", "no")
+            return await super().speak(utterance)
+
+    path = tmp_path / "out"
+    rendered = await synthesizer.render(both, path, speaker=FirstFails(), listener=heard)
+    assert [attempt.outcome for attempt in rendered.attempts] == ["engine_failed", "ok"]
+    assert [number for _, number in heard.audio] == [0, 1]
+    assert rendered.path == heard.audio[1][0] != heard.audio[0][0]
+
+
+async def test_all_segments_are_announced_before_they_are_asked_for(
+    synthesizer: Synthesizer, tmp_path: Path
+) -> None:
+    announced: list[str] = []
+
+    class Listening(InstantSpeaker):
+        async def expect(self, utterances: Sequence[Utterance]) -> None:
+            announced.extend(utterance.text for utterance in utterances)
+
+        async def speak(self, utterance: Utterance) -> Spoken:
+            assert utterance.text in announced
+            return await super().speak(utterance)
+
+    text = " ".join(f"Sentence number {number}." for number in range(600))
+    await synthesizer.render(
+        speech(text, "pcm"), tmp_path / "out", speaker=Listening(), listener=Heard()
+    )
+    assert len(announced) == 600

@@ -1,12 +1,13 @@
 """Audio at rest: finished files by key, on local disk or in any object store.
 
-Keys are made by Stentor alone (job ids); a caller's string never becomes one.
+Keys are made by Stentor alone (job ids, hashes); a caller's string never becomes one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from obstore.store import LocalStore, ObjectStore, from_url
 log = structlog.get_logger(__name__)
 
 CHUNK_BYTES = 256 * 1024
+KEYS_AT_ONCE = 1000
+PARTIAL_PREFIX = "partial-"
 
 
 class BlobMissing(Exception):
@@ -32,8 +35,11 @@ class BlobStore:
         self._folder = folder
 
     @classmethod
-    def open(cls, url: str | None, default: Path) -> BlobStore:
+    def open(cls, url: str | None, default: Path, *, part: str = "") -> BlobStore:
         """Open the store at `url`, or the folder `default` where there is none.
+
+        Args:
+            part: what the keys begin with in the store at `url`; empty for its top level.
 
         Raises:
             obstore.exceptions.BaseError: the URL is not one that obstore understands.
@@ -41,7 +47,7 @@ class BlobStore:
         if url is None:
             default.mkdir(parents=True, exist_ok=True, mode=0o700)
             return cls(LocalStore(default), default)
-        return cls(from_url(url))
+        return cls(from_url(f"{url.rstrip('/')}/{part}" if part else url))
 
     async def put(self, key: str, path: Path, content_type: str) -> None:
         """Store the file under the key; whole or not at all, replacing what was there.
@@ -58,6 +64,35 @@ class BlobStore:
         # A local file system has no place for a content type; the job's result keeps it anyway.
         attributes = None if isinstance(self._store, LocalStore) else {"Content-Type": content_type}
         await obstore.put_async(self._store, key, path, attributes=attributes)
+
+    async def put_bytes(self, key: str, data: bytes, spool: Path) -> None:
+        """Store bytes under the key; whole or not at all, replacing what was there.
+
+        Their name in a local folder may be lost in a power cut; it is kept by whatever is synced
+        on the same file system afterwards.
+
+        Args:
+            spool: folder for a file in the making, on the same file system as a local store.
+
+        Raises:
+            OSError, obstore.exceptions.BaseError: they could not be stored.
+        """
+        if self._folder is not None:
+            await asyncio.to_thread(_write_durably, data, spool, self._folder / key)
+            return
+        await obstore.put_async(self._store, key, data)
+
+    async def keys(self) -> AsyncIterator[list[tuple[str, int]]]:
+        """Yield the keys that there are, with when each was written, in ms since the epoch.
+
+        Keys in a deeper folder are another store's.
+        """
+        async for batch in obstore.list(self._store, chunk_size=KEYS_AT_ONCE):
+            yield [
+                (meta["path"], round(meta["last_modified"].timestamp() * 1000))
+                for meta in batch
+                if "/" not in meta["path"]
+            ]
 
     async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Yield the bytes `[start, end)` in pieces.
@@ -108,11 +143,29 @@ class BlobStore:
         return resisted
 
 
+def _write_durably(data: bytes, spool: Path, target: Path) -> None:
+    handle, name = tempfile.mkstemp(prefix=PARTIAL_PREFIX, dir=spool)
+    path = Path(name)
+    try:
+        with open(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        path.replace(target)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
 def _move_durably(path: Path, target: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
     path.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
+    _sync_folder(target.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

@@ -234,6 +234,29 @@ class JobList(Struct, frozen=True):
     object: Literal["list"] = "list"
 
 
+class JobProgress(Struct, frozen=True, omit_defaults=True):
+    """The data of the event `job.progress`."""
+
+    id: str
+    status: JobStatus
+    progress: Progress
+    position: int | None = None
+
+
+class JobRestarted(Struct, frozen=True):
+    """The data of the event `job.restarted`: the audio begins anew, with another voice."""
+
+    generation: Annotated[int, Meta(description="Which of the job's models speaks, from 0")]
+
+
+class AudioDelta(Struct, frozen=True):
+    """The data of the event `speech.audio.delta`. `audio` is base64 on the wire."""
+
+    audio: bytes
+    offset: Annotated[int, Meta(description="Of the first byte, in the file")]
+    type: Literal["speech.audio.delta"] = "speech.audio.delta"
+
+
 class Model(Struct, frozen=True):
     """One entry of `GET /v1/models`."""
 

@@ -15,14 +15,18 @@ from filelock import FileLock, Timeout
 
 from stentor.blobs import BlobStore
 from stentor.config import Config
+from stentor.disk import DiskGuard
 from stentor.engines.base import ModelNotes
 from stentor.engines.catalogue import find_models
 from stentor.engines.pool import EnginePool
 from stentor.engines.worker import Hello
+from stentor.jobs.checkpoints import Checkpoints
+from stentor.jobs.feed import JobFeed
 from stentor.jobs.runner import JobRunner
 from stentor.jobs.sqlite import SqliteStore
 from stentor.jobs.store import JobStore
 from stentor.jobs.sweeper import Sweeper
+from stentor.jobs.work import Work, suspects
 from stentor.routing.catalogue import Catalogue
 from stentor.synthesis import Synthesizer
 from stentor.text.plan import Pauses
@@ -53,6 +57,18 @@ class Gateway:
     store: JobStore
     blobs: BlobStore
     runner: JobRunner
+    feed: JobFeed
+    guard: DiskGuard
+
+    @property
+    def draining(self) -> bool:
+        """Whether the server is about to end: no job is accepted any more."""
+        return self.runner.draining
+
+    async def drain(self) -> None:
+        """Accept and begin no more jobs, give running ones time to end, and let followers go."""
+        await self.runner.drain(self.config.server.drain_seconds)
+        self.feed.close()
 
 
 @asynccontextmanager
@@ -75,7 +91,6 @@ async def open_voices(config: Config, *, warm: bool) -> AsyncIterator[Voices]:
     )
     pool = EnginePool(hello, engines.workers or _cores(), engines.segment_timeout_seconds)
     synthesizer = Synthesizer(
-        pool,
         encoder=EncoderSettings(
             mp3_kbps=config.audio.mp3_kbps,
             opus_kbps=config.audio.opus_kbps,
@@ -113,36 +128,60 @@ async def open_gateway(config: Config) -> AsyncIterator[Gateway]:
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with AsyncExitStack() as stack:
         _hold(data_dir, stack)
-        spool = data_dir / "spool"
-        # What a crash left half made is made anew.
-        spool.mkdir(mode=0o700, exist_ok=True)
-        for left in spool.iterdir():
-            left.unlink()
         store = await SqliteStore.open(data_dir / "stentor.db")
         stack.push_async_callback(store.close)
-        released = await store.release_all()
+        spool = data_dir / "spool"
+        spool.mkdir(mode=0o700, exist_ok=True)
+        # What was at work there may have caused the crash; what else was claimed has not.
+        released = await store.release_all(
+            suspects(spool), error="the server stopped while it ran the job"
+        )
         if released:
             log.info("jobs.taken_up_again", jobs=released)
-        blobs = BlobStore.open(config.storage.audio_url, data_dir / "audio")
+        audio_url = config.storage.audio_url
+        blobs = BlobStore.open(audio_url, data_dir / "audio")
+        segments = BlobStore.open(audio_url, data_dir / "segments", part="segments")
         voices = await stack.enter_async_context(open_voices(config, warm=True))
-        runner = JobRunner(
+        guard = DiskGuard(data_dir, config.storage.min_free_bytes)
+        feed = JobFeed()
+        sweeper = Sweeper(
             store,
             blobs,
-            voices.synthesizer,
-            voices.catalogue,
+            store.segments,
+            segments,
+            interval_s=config.jobs.sweep_interval_seconds,
+            cache_bytes=config.cache.max_bytes,
+            cache_age_ms=config.cache.max_age_seconds * 1000,
+        )
+        runner = JobRunner(
+            store,
+            Work(
+                blobs,
+                voices.synthesizer,
+                voices.catalogue,
+                Checkpoints(
+                    voices.pool, store.segments, segments, spool, shared=config.cache.shared
+                ),
+                guard,
+                spool=spool,
+                max_input_chars=config.server.max_input_chars,
+                when_full=config.storage.when_full,
+            ),
+            feed,
+            guard,
             name=f"{socket.gethostname()}-{os.getpid()}-{uuid_utils.uuid4().hex[:8]}",
-            spool=spool,
             concurrency=config.jobs.concurrency,
+            express_concurrency=config.jobs.express_concurrency,
             lease_ms=config.jobs.lease_seconds * 1000,
             max_attempts=config.jobs.max_attempts,
-            max_input_chars=config.server.max_input_chars,
+            when_full=config.storage.when_full,
+            on_end=sweeper.notify,
         )
         runner.start()
         stack.push_async_callback(runner.close)
-        sweeper = Sweeper(store, blobs, interval_s=config.jobs.sweep_interval_seconds)
         sweeper.start()
         stack.push_async_callback(sweeper.close)
-        yield Gateway(config, voices, store, blobs, runner)
+        yield Gateway(config, voices, store, blobs, runner, feed, guard)
 
 
 def _hold(data_dir: Path, stack: AsyncExitStack) -> None:

@@ -77,13 +77,13 @@ def parse(body: bytes) -> StoredRequest:
 
 
 def encode(stored: StoredRequest) -> bytes:
-    """A request as JSON, for the store.
+    """A request as JSON, for the store; the same for bodies that mean the same.
 
     Raises:
         SpeechError: 400: it is nested more deeply than can be written.
     """
     try:
-        return msgspec.json.encode(stored)
+        return msgspec.json.encode(stored, order="deterministic")
     except RecursionError as error:
         raise _too_deep() from error
 

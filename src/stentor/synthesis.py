@@ -13,10 +13,11 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -33,25 +34,41 @@ if TYPE_CHECKING:
 
 AUDIO_THREAD_NICENESS = 5
 EXCERPT_CHARS = 60
+SEGMENTS_ANNOUNCED = 256
 
 T = TypeVar("T")
-OnProgress = Callable[[Progress], None]
 
 
 class Speaker(Protocol):
-    """What speaks one utterance; the engine pool is one."""
+    """What speaks the utterances of one piece of work."""
 
     @property
     def size(self) -> int:
         """How many utterances it speaks at once."""
         ...
 
-    async def speak(self, utterance: Utterance, flow: str) -> Spoken:
-        """Speak one utterance in the flow's turn.
+    async def expect(self, utterances: Sequence[Utterance]) -> None:
+        """Hear which utterances will be asked for next, before they are."""
+        ...
+
+    async def speak(self, utterance: Utterance) -> Spoken:
+        """Speak one utterance.
 
         Raises:
             EngineError: it cannot.
         """
+        ...
+
+
+class Listener(Protocol):
+    """Who hears, on the event loop, how a rendering goes."""
+
+    def on_audio(self, path: Path, target: int) -> None:
+        """The file at `path` begins to grow, in the voice of the target of this number."""
+        ...
+
+    def on_progress(self, progress: Progress) -> None:
+        """The text is planned, or another segment is in the file."""
         ...
 
 
@@ -93,7 +110,6 @@ class Synthesizer:
     """Renders requests to files.
 
     Args:
-        speaker: where segments are spoken.
         encoder: bit rates of the lossy formats.
         pauses: silence between segments.
         max_segment_chars: longest text given to the speaker at once.
@@ -101,13 +117,11 @@ class Synthesizer:
 
     def __init__(
         self,
-        speaker: Speaker,
         *,
         encoder: EncoderSettings,
         pauses: Pauses,
         max_segment_chars: int,
     ) -> None:
-        self._speaker = speaker
         self._encoder = encoder
         self._pauses = pauses
         self._max_segment_chars = max_segment_chars
@@ -122,40 +136,40 @@ class Synthesizer:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def render(
-        self, speech: Speech, path: Path, *, flow: str, on_progress: OnProgress
+        self, speech: Speech, path: Path, *, speaker: Speaker, listener: Listener
     ) -> Rendered:
-        """Speak the whole text into the file at `path`, which is overwritten.
+        """Speak the whole text into a new file.
 
         A target that fails is followed by the next, from the start: a voice never changes in
         the middle.
 
         Args:
-            flow: the piece of work that this belongs to; flows share the speaker fairly.
-            on_progress: called on the event loop after each segment.
+            path: the file of the first target, overwritten; that of each further target has its
+                number appended. A target that fails leaves its file behind.
 
         Raises:
             SpeechError: the text holds nothing to speak, or no target could speak it.
         """
         attempts: list[Attempt] = []
         first_error: SpeechError | None = None
-        for target in speech.targets:
+        for number, target in enumerate(speech.targets):
             started = time.monotonic()
+            own = path.with_name(f"{path.name}.{number}") if number else path
+            rendering = _Rendering(speech, number, own, speaker, listener)
             try:
-                encoded, warnings = await self._render_with(target, speech, path, flow, on_progress)
+                encoded, warnings = await self._render_with(rendering)
             except _SegmentFailed as failure:
                 first_error = first_error or failure.as_error(target)
                 attempts.append(_attempt(target, failure.cause.code, started))
                 continue
             attempts.append(_attempt(target, "ok", started))
-            sha256 = await self._in_thread(_sha256, path)
-            return Rendered(path, encoded, sha256, target, tuple(attempts), tuple(warnings))
+            sha256 = await self._in_thread(_sha256, own)
+            return Rendered(own, encoded, sha256, target, tuple(attempts), tuple(warnings))
         assert first_error is not None
         raise first_error
 
-    async def _render_with(
-        self, target: Target, speech: Speech, path: Path, flow: str, on_progress: OnProgress
-    ) -> tuple[Encoded, list[str]]:
-        request = speech.request
+    async def _render_with(self, rendering: _Rendering) -> tuple[Encoded, list[str]]:
+        request, target, listener = rendering.request, rendering.target, rendering.listener
         language = request.language_code or _voice_language(target, request)
         planned: Plan = await self._in_thread(
             lambda: plan(
@@ -167,25 +181,19 @@ class Synthesizer:
             )
         )
         warnings = dict.fromkeys(planned.warnings)
+        listener.on_progress(Progress(segments_total=len(planned.segments)))
         opened: list[Mixdown] = []
         try:
-            await self._in_thread(
-                _open_mixdown,
-                opened,
-                path,
-                speech.response_format,
-                target.model.sample_rate,
-                self._encoder,
-            )
-            [mixdown] = opened
-            on_progress(Progress(segments_total=len(planned.segments)))
-            async with aclosing(self._speak_all(target, request, planned, flow)) as results:
+            async with aclosing(_speak_all(rendering, planned)) as results:
                 async for segment, spoken in results:
+                    if not opened:
+                        await self._open(opened, rendering)
+                    [mixdown] = opened
                     seconds = await self._in_thread(
                         mixdown.add, spoken.samples, spoken.sample_rate, segment.pause_after_ms
                     )
                     warnings.update(dict.fromkeys(spoken.warnings))
-                    on_progress(
+                    listener.on_progress(
                         Progress(
                             segments_total=len(planned.segments),
                             segments_done=segment.index + 1,
@@ -193,37 +201,23 @@ class Synthesizer:
                             audio_seconds=round(seconds, 3),
                         )
                     )
+            [mixdown] = opened
             return await self._in_thread(mixdown.close), list(warnings)
         except BaseException:
             for one in opened:
                 await self._in_thread(one.abort)
             raise
 
-    async def _speak_all(
-        self, target: Target, request: SpeechRequest, planned: Plan, flow: str
-    ) -> AsyncGenerator[tuple[Segment, Spoken]]:
-        """Speak the segments ahead of the one that is due, and yield them in order."""
-        ahead: deque[tuple[Segment, asyncio.Task[Spoken]]] = deque()
-        window = 2 * self._speaker.size
-        try:
-            for segment in planned.segments:
-                utterance = Utterance(
-                    engine=target.provider,
-                    model=target.model.name,
-                    voice=segment.voice,
-                    text=segment.text,
-                    speed=request.speed or 1.0,
-                    language=request.language_code,
-                )
-                ahead.append((segment, asyncio.create_task(self._speaker.speak(utterance, flow))))
-                if len(ahead) >= window:
-                    yield await _due(ahead)
-            while ahead:
-                yield await _due(ahead)
-        finally:
-            for _, task in ahead:
-                task.cancel()
-            await asyncio.gather(*(task for _, task in ahead), return_exceptions=True)
+    async def _open(self, opened: list[Mixdown], rendering: _Rendering) -> None:
+        await self._in_thread(
+            _open_mixdown,
+            opened,
+            rendering.path,
+            rendering.speech.response_format,
+            rendering.target.model.sample_rate,
+            self._encoder,
+        )
+        rendering.listener.on_audio(rendering.path, rendering.number)
 
     async def _in_thread(self, function: Callable[..., T], *args: object) -> T:
         """Call the function in an audio thread.
@@ -241,6 +235,60 @@ class Synthesizer:
             if not called.cancelled():
                 called.exception()  # nobody is left to hear it
             raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendering:
+    """One target's try at a request."""
+
+    speech: Speech
+    number: int
+    path: Path
+    speaker: Speaker
+    listener: Listener
+
+    @property
+    def request(self) -> SpeechRequest:
+        return self.speech.request
+
+    @property
+    def target(self) -> Target:
+        return self.speech.targets[self.number]
+
+    def utterance(self, segment: Segment) -> Utterance:
+        return Utterance(
+            engine=self.target.provider,
+            model=self.target.model.name,
+            voice=segment.voice,
+            text=segment.text,
+            speed=self.request.speed or 1.0,
+            language=self.request.language_code,
+            revision=self.target.model.revision,
+        )
+
+
+async def _speak_all(
+    rendering: _Rendering, planned: Plan
+) -> AsyncGenerator[tuple[Segment, Spoken]]:
+    """Speak the segments ahead of the one that is due, and yield them in order."""
+    speaker = rendering.speaker
+    ahead: deque[tuple[Segment, asyncio.Task[Spoken]]] = deque()
+    window = 2 * speaker.size
+    segments = iter(planned.segments)
+    try:
+        while batch := list(islice(segments, SEGMENTS_ANNOUNCED)):
+            utterances = [rendering.utterance(segment) for segment in batch]
+            await speaker.expect(utterances)
+            for segment, utterance in zip(batch, utterances, strict=True):
+                ahead.append((segment, asyncio.create_task(speaker.speak(utterance))))
+                if len(ahead) >= window:
+                    yield await _due(ahead)
+        while ahead:
+            yield await _due(ahead)
+    finally:
+        for _, task in ahead:
+            task.cancel()
+        await asyncio.gather(*(task for _, task in ahead), return_exceptions=True)
 
 
 class _SegmentFailed(Exception):

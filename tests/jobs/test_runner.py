@@ -3,76 +3,157 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 import stentor.jobs.runner as runner_module
 from jobs_support import NO_LIMIT, job
+from stentor.audio.settings import EncoderSettings
 from stentor.blobs import BlobStore
 from stentor.contract import JobStatus
+from stentor.disk import DiskGuard
 from stentor.engines import piper
-from stentor.engines.base import Spoken, Utterance
+from stentor.engines.base import Flow, Spoken, Utterance
+from stentor.jobs.checkpoints import Checkpoints
+from stentor.jobs.clock import now_ms
+from stentor.jobs.feed import JobFeed
+from stentor.jobs.outcome import cancelled
 from stentor.jobs.record import JobRecord
 from stentor.jobs.runner import JobRunner
 from stentor.jobs.sqlite import SqliteStore
+from stentor.jobs.work import Work, suspects
 from stentor.routing.catalogue import Catalogue
-from stentor.synthesis import EncoderSettings, Synthesizer
+from stentor.synthesis import Synthesizer
 from stentor.text.plan import Pauses
 
 MODELS = piper.find_models(voices_dir=None, voices_package=True).models
 REQUEST = b'{"speech": {"model": "piper/en_US-joe-medium", "input": "Hello.", "voice": "joe"}}'
+BOOK = REQUEST.replace(b"Hello.", b" ".join(b"This is number %d." % n for n in range(30)))
 
 
-class Speaker:
+class Engines:
+    """Counts what it is asked for, and waits when it is told to."""
+
     size = 1
 
-    async def speak(self, utterance: Utterance, flow: str) -> Spoken:
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Flow]] = []
+        self.stopped = 0
+        self.let = asyncio.Event()
+        self.let.set()
+
+    async def speak(self, utterance: Utterance, flow: Flow) -> Spoken:
+        self.asked.append((utterance.text, flow))
+        try:
+            await self.let.wait()
+        except asyncio.CancelledError:
+            self.stopped += 1
+            raise
         return Spoken(b"\x10\x00" * 22050, 22050)
 
 
 class FailingBlobs(BlobStore):
-    """A blob store whose disk is full for the first `failures` files."""
+    """A blob store that fails for the first `failures` files."""
 
     failures = 0
+    number = errno.EIO
 
     async def put(self, key: str, path: Path, content_type: str) -> None:
         if self.failures > 0:
             self.failures -= 1
-            raise OSError(28, "No space left on device")
+            raise OSError(self.number, "out of order")
         await super().put(key, path, content_type)
 
 
+class Guard(DiskGuard):
+    """A disk that is full when it is told to be."""
+
+    is_full = False
+
+    @property
+    def full(self) -> bool:
+        return self.is_full
+
+    async def wait_for_room(self) -> None:
+        while self.is_full:
+            await asyncio.sleep(0.002)
+
+
 class House:
-    def __init__(self, store: SqliteStore, blobs: BlobStore, folder: Path, attempts: int) -> None:
+    def __init__(
+        self,
+        store: SqliteStore,
+        folder: Path,
+        *,
+        attempts: int = 10,
+        concurrency: int = 4,
+        express: int = 0,
+        when_full: Literal["wait", "fail"] = "wait",
+    ) -> None:
         self.store = store
+        self.engines = Engines()
+        self.feed = JobFeed()
+        self.guard = Guard(folder, 0)
+        self.spool = folder / "spool"
+        self.spool.mkdir(exist_ok=True)
+        blobs = FailingBlobs.open(None, folder / "audio")
+        assert isinstance(blobs, FailingBlobs)
         self.blobs = blobs
+        segments = BlobStore.open(None, folder / "segments")
         self.synthesizer = Synthesizer(
-            Speaker(), encoder=EncoderSettings(), pauses=Pauses(), max_segment_chars=300
+            encoder=EncoderSettings(), pauses=Pauses(), max_segment_chars=300
         )
         self.runner = JobRunner(
             store,
-            blobs,
-            self.synthesizer,
-            Catalogue(MODELS, {}),
+            Work(
+                blobs,
+                self.synthesizer,
+                Catalogue(MODELS, {}),
+                Checkpoints(self.engines, store.segments, segments, self.spool, shared=False),
+                self.guard,
+                spool=self.spool,
+                max_input_chars=10_000,
+                when_full=when_full,
+            ),
+            self.feed,
+            self.guard,
             name="w1",
-            spool=folder,
-            concurrency=4,
+            concurrency=concurrency,
+            express_concurrency=express,
             lease_ms=30_000,
             max_attempts=attempts,
-            max_input_chars=1000,
+            when_full=when_full,
         )
+        self.runner.start()
+
+    async def submit(self, request: bytes = REQUEST, **changes: Any) -> JobRecord:
+        new = job(request=request, **changes)
+        await self.store.submit(new, queue_limit=NO_LIMIT)
+        self.runner.notify()
+        return new
+
+    async def look(self, one: JobRecord) -> JobRecord:
+        found = await self.store.get(one.id, one.owner, 0)
+        assert found is not None
+        return found
 
     async def ended(self, one: JobRecord) -> JobRecord:
         ends: tuple[JobStatus, ...] = ("completed", "failed")
-        while True:
-            found = await self.store.get(one.id, one.owner, 0)
-            assert found is not None
-            if found.status in ends:
-                return found
+        while (found := await self.look(one)).status not in ends:
             await asyncio.sleep(0.005)
+        return found
+
+    async def asked(self, count: int) -> None:
+        while len(self.engines.asked) < count:
+            await asyncio.sleep(0.001)
+
+    async def close(self) -> None:
+        await self.runner.close()
+        self.synthesizer.close()
 
 
 @pytest.fixture
@@ -81,54 +162,196 @@ async def house(
 ) -> AsyncIterator[House]:
     monkeypatch.setattr(runner_module, "LONGEST_PAUSE_S", 0.01)
     monkeypatch.setattr(runner_module, "POLL_INTERVAL_S", 0.01)
-    (tmp_path / "spool").mkdir()
+    monkeypatch.setattr(runner_module, "DEADLINE_INTERVAL_S", 0.01)
+    monkeypatch.setattr(runner_module, "PROGRESS_INTERVAL_S", 0.01)
     store = await SqliteStore.open(tmp_path / "jobs.db")
-    blobs = FailingBlobs.open(None, tmp_path / "audio")
-    made = House(store, blobs, tmp_path / "spool", getattr(request, "param", 10))
-    made.runner.start()
+    made = House(store, tmp_path, **getattr(request, "param", {}))
     yield made
-    await made.runner.close()
-    made.synthesizer.close()
+    await made.close()
     await store.close()
 
 
-async def test_a_passing_fault_of_the_disk_does_not_fail_the_job(house: House) -> None:
-    house.blobs.failures = 2  # type: ignore[attr-defined]
-    new = job(request=REQUEST)
-    await house.store.submit(new, queue_limit=NO_LIMIT)
+async def test_a_passing_fault_does_not_fail_the_job_nor_speak_it_again(house: House) -> None:
+    house.blobs.failures = 2
+    new = await house.submit()
     record = await house.ended(new)
     assert (record.status, record.attempt) == ("completed", 3)
     assert len(await house.blobs.read_all(new.id)) > 100
+    assert len(house.engines.asked) == 1
 
 
-@pytest.mark.parametrize("house", [3], indirect=True)
-async def test_a_job_that_is_interrupted_again_and_again_fails_and_the_others_do_not(
-    house: House,
-) -> None:
-    house.blobs.failures = 3  # type: ignore[attr-defined]
-    poison = job(request=REQUEST)
-    await house.store.submit(poison, queue_limit=NO_LIMIT)
+@pytest.mark.parametrize("house", [{"attempts": 3}], indirect=True)
+async def test_a_poison_job_fails_with_its_last_error_and_the_others_do_not(house: House) -> None:
+    house.blobs.failures = 3
+    poison = await house.submit()
     record = await house.ended(poison)
     assert (record.status, record.status_code, record.attempt) == ("failed", 500, 4)
     assert record.error is not None
     assert b"too_many_attempts" in record.error
-    fine = job(request=REQUEST)
-    await house.store.submit(fine, queue_limit=NO_LIMIT)
+    assert b"OSError: [Errno 5] out of order" in record.error
+    fine = await house.submit()
     assert (await house.ended(fine)).status == "completed"
 
 
-async def test_nothing_is_left_in_the_spool(house: House, tmp_path: Path) -> None:
-    new = job(request=REQUEST)
-    await house.store.submit(new, queue_limit=NO_LIMIT)
-    await house.ended(new)
+async def test_nothing_is_left_in_the_spool(house: House) -> None:
+    await house.ended(await house.submit())
     await house.runner.close()
-    assert list((tmp_path / "spool").iterdir()) == []
+    assert list(house.spool.iterdir()) == []
 
 
 async def test_a_request_that_is_no_longer_serviceable_fails_with_the_reason(house: House) -> None:
-    gone = job(request=REQUEST.replace(b"en_US-joe-medium", b"en_US-gone-low"))
-    await house.store.submit(gone, queue_limit=NO_LIMIT)
+    gone = await house.submit(REQUEST.replace(b"en_US-joe-medium", b"en_US-gone-low"))
     record = await house.ended(gone)
     assert record.status_code == 400
     assert record.error is not None
     assert b"unknown_model" in record.error
+
+
+async def test_a_cancelled_job_frees_the_engine(house: House) -> None:
+    house.engines.let.clear()
+    new = await house.submit()
+    await house.asked(1)
+    ended = await house.store.cancel(new.id, new.owner, cancelled(), now_ms())
+    assert ended is not None
+    house.runner.cancel(new.id)
+    while house.engines.stopped < 1:
+        await asyncio.sleep(0.001)
+    assert (await house.look(new)).status_code == 499
+
+
+async def test_a_job_fails_at_its_deadline_whether_it_waits_or_runs(house: House) -> None:
+    house.engines.let.clear()
+    running = await house.submit(deadline_ms=now_ms() + 100)
+    await house.asked(1)
+    blockers = [await house.submit() for _ in range(3)]
+    while (await house.look(blockers[-1])).status == "pending":
+        await asyncio.sleep(0.001)
+    waiting = await house.submit(deadline_ms=now_ms() + 100)
+    for each in (running, waiting):
+        record = await house.ended(each)
+        assert (record.status_code, record.error is not None) == (504, True)
+        assert b"deadline_exceeded" in (record.error or b"")
+    house.engines.let.set()
+    for each in blockers:
+        assert (await house.ended(each)).status == "completed"
+
+
+@pytest.mark.parametrize("house", [{"concurrency": 1, "express": 1}], indirect=True)
+async def test_a_short_job_does_not_wait_for_a_place_that_books_take(house: House) -> None:
+    house.engines.let.clear()
+    books = [await house.submit(BOOK) for _ in range(3)]
+    await house.asked(1)
+    short = await house.submit(express=True)
+    while (await house.look(short)).status == "pending":
+        await asyncio.sleep(0.001)
+    assert [(await house.look(book)).status for book in books] == [
+        "processing",
+        "pending",
+        "pending",
+    ]
+    house.engines.let.set()
+    assert (await house.ended(short)).status == "completed"
+
+
+async def test_an_engine_hears_whose_job_it_speaks_and_how_urgent_it_is(house: House) -> None:
+    new = await house.submit(priority="high")
+    await house.ended(new)
+    assert house.engines.asked[0][1] == Flow(new.owner, new.id, "high")
+
+
+async def test_a_drain_lets_running_jobs_end_and_begins_no_more(house: House) -> None:
+    house.engines.let.clear()
+    running = await house.submit()
+    await house.asked(1)
+    draining = asyncio.create_task(house.runner.drain(30))
+    while not house.runner.draining:
+        await asyncio.sleep(0.001)
+    late = await house.submit()
+    house.engines.let.set()
+    await draining
+    assert (await house.look(running)).status == "completed"
+    await house.runner.close()
+    assert (await house.look(late)).status == "pending"
+
+
+async def test_a_drain_releases_what_does_not_end_in_time_without_a_strike(house: House) -> None:
+    house.engines.let.clear()
+    new = await house.submit()
+    await house.asked(1)
+    await house.runner.drain(0.01)
+    await house.runner.close()
+    record = await house.look(new)
+    assert (record.status, record.strikes) == ("pending", 0)
+
+
+async def test_a_job_waits_while_the_disk_is_full_and_goes_on_when_there_is_room(
+    house: House,
+) -> None:
+    house.engines.let.clear()
+    book = await house.submit(BOOK)
+    await house.asked(1)
+    house.guard.is_full = True
+    waiting = await house.submit()
+    house.engines.let.set()
+    asked = len(house.engines.asked)
+    for _ in range(50):
+        await asyncio.sleep(0.001)
+    assert len(house.engines.asked) <= asked + 1
+    assert (await house.look(book)).status == "processing"
+    assert (await house.look(waiting)).status == "pending"
+    house.guard.is_full = False
+    for each in (book, waiting):
+        record = await house.ended(each)
+        assert (record.status, record.strikes) == ("completed", 0)
+
+
+@pytest.mark.parametrize("house", [{"when_full": "fail"}], indirect=True)
+async def test_a_running_job_fails_cleanly_on_a_full_disk_where_that_is_configured(
+    house: House,
+) -> None:
+    house.engines.let.clear()
+    book = await house.submit(BOOK)
+    await house.asked(1)
+    house.guard.is_full = True
+    house.engines.let.set()
+    record = await house.ended(book)
+    assert record.status_code == 503
+    assert b"storage_full" in (record.error or b"")
+    assert list(house.spool.iterdir()) == []
+
+
+async def test_a_disk_that_fills_up_while_the_audio_is_stored_costs_no_strike(
+    house: House,
+) -> None:
+    house.blobs.failures, house.blobs.number = 3, errno.ENOSPC
+    new = await house.submit()
+    record = await house.ended(new)
+    assert (record.status, record.strikes, record.attempt) == ("completed", 0, 4)
+
+
+async def test_followers_hear_of_every_step(house: House) -> None:
+    house.engines.let.clear()
+    new = await house.submit()
+    await house.asked(1)
+    with house.feed.follow(new.id) as following:
+        assert house.feed.live(new.id) is None
+        house.engines.let.set()
+        paths = set()
+        while (await house.look(new)).status != "completed":
+            await following.changed(1)
+            if live := house.feed.live(new.id):
+                paths.add(live.path.name)
+        assert paths <= {f"{new.id}.1"}
+    assert house.feed.live(new.id) is None
+
+
+async def test_what_was_at_work_when_the_server_died_is_suspected(house: House) -> None:
+    house.engines.let.clear()
+    idle = await house.submit()
+    await house.asked(1)
+    # A job that waits for its first segment has left nothing; one that plans or encodes has.
+    assert suspects(house.spool) == set()
+    (house.spool / f"{idle.id}.1.planning").touch()
+    (house.spool / f"{idle.id}.1").touch()
+    assert suspects(house.spool) == {idle.id}
+    assert list(house.spool.iterdir()) == []

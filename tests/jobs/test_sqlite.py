@@ -54,7 +54,7 @@ def commits(path: Path) -> int:
 
 async def pragma(store: SqliteStore, name: str) -> Any:
     """A setting of the connection that writes."""
-    return await store._writer.call(
+    return await store.writer.call(
         lambda connection: connection.execute(f"PRAGMA {name}").fetchone()[0]
     )
 
@@ -243,7 +243,7 @@ class TestFile:
 
     async def test_no_statement_looks_at_every_job(self, store: SqliteStore) -> None:
         statements: list[str] = []
-        for thread in (store._writer, store._reader):
+        for thread in (store.writer, store.reader):
             await thread.call(lambda connection: connection.set_trace_callback(statements.append))
         await store.submit(job(), queue_limit=1)
         [taken] = await store.claim("w1", LEASE_MS, NOW_MS, 1)
@@ -262,7 +262,7 @@ class TestFile:
         planned = [each for each in statements if "jobs" in each and not each.startswith("--")]
         assert len(planned) >= 12
         for statement in planned:
-            plan = await store._reader.call(
+            plan = await store.reader.call(
                 lambda connection, statement=statement: connection.execute(  # type: ignore[misc]
                     f"EXPLAIN QUERY PLAN {statement}"
                 ).fetchall()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 import tempfile
@@ -9,12 +10,21 @@ from pathlib import Path
 from typing import get_args
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from stentor import contract
 from stentor.cli.serve import event_loop
 from stentor.config import Config
 from stentor.contract import ResponseFormat, SpeechRequest
+from stentor.engines.base import Flow
+from stentor.engines.speaker import DirectSpeaker
 from stentor.errors import invalid
 from stentor.gateway import open_voices
 from stentor.requests import StoredRequest, check
@@ -63,9 +73,10 @@ def run(
             rendered = runner.run(
                 _render(config, text, path, model, voice, speed, language, chosen)
             )
-        _publish(path, output)
+        _publish(rendered.path, output)
     finally:
-        path.unlink(missing_ok=True)
+        for left in path.parent.glob(f"{glob.escape(path.name)}*"):
+            left.unlink(missing_ok=True)
     console = Console()
     console.print(
         f"{output.absolute()}  {_clock(rendered.encoded.duration_seconds)}  "
@@ -114,12 +125,27 @@ async def _render(
         with _bar() as bar:
             task = bar.add_task("speaking", total=None)
 
-            def on_progress(progress: contract.Progress) -> None:
-                bar.update(task, total=len(text), completed=progress.characters_done)
-
             return await voices.synthesizer.render(
-                speech, path, flow="say", on_progress=on_progress
+                speech,
+                path,
+                speaker=DirectSpeaker(voices.pool, Flow("", "say")),
+                listener=_Shown(bar, task, len(text)),
             )
+
+
+class _Shown:
+    """A rendering's progress on a bar."""
+
+    def __init__(self, bar: Progress, task: TaskID, characters: int) -> None:
+        self._bar = bar
+        self._task = task
+        self._characters = characters
+
+    def on_audio(self, path: Path, target: int) -> None:
+        pass
+
+    def on_progress(self, progress: contract.Progress) -> None:
+        self._bar.update(self._task, total=self._characters, completed=progress.characters_done)
 
 
 def _publish(path: Path, output: Path) -> None:

@@ -4,41 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
 import signal
 import socket
 import sys
 
-import msgspec
+import structlog
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from stentor.config import Config
-from stentor.errors import SpeechError
 from stentor.gateway import Gateway, open_gateway
 from stentor.http.app import build_app
+from stentor.http.protocol import HttpProtocol
 from stentor.http.render import JOBS_PATH
 from stentor.logs import configure
 
+log = structlog.get_logger(__name__)
+
 BACKLOG = 2048
+# How long answers that are still being read when the server ends may go on.
+GRACE_S = 5
 
 
 class Unsafe(Exception):
     """The server was asked to be open to everyone without saying so."""
-
-
-class HttpProtocol(HttpToolsProtocol):
-    """HTTP whose refusal of what is not HTTP has the one error shape, too."""
-
-    def send_400_response(self, msg: str) -> None:
-        body = msgspec.json.encode(
-            SpeechError(400, "invalid_http", f"the request is not valid HTTP: {msg}").response()
-        )
-        self.transport.write(
-            b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n"
-            b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-        )
-        self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -47,10 +37,33 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
         return contextlib.nullcontext()
 
-    def stop(self) -> None:
-        # A second signal does not wait for connections any longer.
-        self.force_exit = self.should_exit
-        self.should_exit = True
+
+class _Stopping:
+    """Ends a server: at the first signal once its jobs have ended, at a second at once.
+
+    While jobs end, the server goes on to answer; only new jobs are refused.
+    """
+
+    def __init__(self, gateway: Gateway, server: uvicorn.Server) -> None:
+        self._gateway = gateway
+        self._server = server
+        self._told = asyncio.Event()
+
+    def on_signal(self) -> None:
+        if self._told.is_set():
+            self._server.force_exit = True
+            self._server.should_exit = True
+        self._told.set()
+
+    async def run(self) -> None:
+        await self._told.wait()
+        try:
+            await self._gateway.drain()
+        except Exception:
+            # Whatever keeps jobs from ending, the next start takes them up again.
+            log.exception("server.drain_failed")
+        finally:
+            self._server.should_exit = True
 
 
 def run(config: Config) -> None:
@@ -89,20 +102,28 @@ async def _serve(config: Config) -> None:
             server = _Server(
                 uvicorn.Config(
                     build_app(gateway),
-                    http=HttpProtocol,
+                    http=functools.partial(  # type: ignore[arg-type]
+                        HttpProtocol, request_timeout_s=config.server.body_timeout_seconds
+                    ),
                     ws="none",
                     lifespan="off",
                     log_config=None,
                     access_log=False,
                     server_header=False,
-                    timeout_graceful_shutdown=5,
+                    timeout_graceful_shutdown=GRACE_S,
                 )
             )
+            stopping = _Stopping(gateway, server)
             loop = asyncio.get_running_loop()
             for signal_ in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(signal_, server.stop)
+                loop.add_signal_handler(signal_, stopping.on_signal)
             _greet(gateway, bound)
-            await server.serve(sockets=[bound])
+            waiting = asyncio.create_task(stopping.run(), name="stopping")
+            try:
+                await server.serve(sockets=[bound])
+            finally:
+                waiting.cancel()
+                await asyncio.gather(waiting, return_exceptions=True)
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -13,6 +13,8 @@ from stentor.config.locate import KeyPath, line_of
 from stentor.config.options import PREFIX, options
 
 PATH_VARIABLE = "STENTOR_CONFIG"
+# What the commands that talk to a server read.
+CLIENT_VARIABLES = frozenset({"STENTOR_URL", "STENTOR_KEY"})
 
 # Kubernetes tells every container of a Service called "stentor" in variables of these forms;
 # they are not meant for us. One called "stentor-server" even takes STENTOR_SERVER_PORT.
@@ -96,7 +98,7 @@ def from_command_line(overrides: Mapping[str, Any]) -> Source:
 
 def refuse_unknown_variables(environ: Mapping[str, str], used: Set[str]) -> None:
     """Raises `ConfigError` at a `STENTOR_` variable that is neither an option's nor `used`."""
-    known = {option.variable for option in options()} | {PATH_VARIABLE}
+    known = {option.variable for option in options()} | {PATH_VARIABLE} | CLIENT_VARIABLES
     for name, value in environ.items():
         if (
             name.startswith(PREFIX)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
-import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -16,14 +16,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stentor import __version__
 from stentor.contract import Health, ModelList, VoiceList
-from stentor.errors import SpeechError
+from stentor.errors import CLIENT_CLOSED_REQUEST, SpeechError
 from stentor.gateway import Gateway
-from stentor.http.body import Keys, read_headers
+from stentor.http.failures import as_speech_error
+from stentor.http.headers import read_headers
 from stentor.http.jobs import JobsApi
+from stentor.http.keys import Keys
 from stentor.http.openapi import document
 from stentor.http.render import JOBS_PATH, error_response, json_response
-
-log = structlog.get_logger(__name__)
+from stentor.http.submit import Submission
+from stentor.jobs.store import StoreClosed, StoreFull
 
 STATIC = Path(__file__).parent / "static"
 
@@ -35,8 +37,13 @@ _CODES = {404: "not_found", 405: "method_not_allowed"}
 def build_app(gateway: Gateway) -> ASGIApp:
     """The application over an open gateway."""
     keys = Keys({name: key.value.reveal() for name, key in gateway.config.keys.items()})
+    submission = Submission(gateway, keys)
     jobs = JobsApi(gateway, keys)
     catalogue = gateway.voices.catalogue
+    api = document(gateway.config.jobs)
+
+    async def all_jobs(request: Request) -> Response:
+        return await (submission.submit if request.method == "POST" else jobs.list_jobs)(request)
 
     async def job(request: Request) -> Response:
         return await (jobs.delete if request.method == "DELETE" else jobs.poll)(request)
@@ -53,20 +60,23 @@ def build_app(gateway: Gateway) -> ASGIApp:
         return json_response(Health("ok", __version__))
 
     async def ready(_: Request) -> Response:
+        if gateway.draining:
+            return json_response(Health("draining", __version__), 503)
         await gateway.store.counts()
         return json_response(Health("ok", __version__))
 
     async def openapi(_: Request) -> Response:
-        return Response(document(), media_type="application/json")
+        return Response(api, media_type="application/json")
 
     async def docs(_: Request) -> Response:
         return RedirectResponse("/static/docs.html")
 
     app = Starlette(
         routes=[
-            Route(JOBS_PATH, jobs.submit, methods=["POST"]),
+            Route(JOBS_PATH, all_jobs, methods=["GET", "POST"]),
             Route(f"{JOBS_PATH}/{{job_id}}", job, methods=["GET", "DELETE"]),
             Route(f"{JOBS_PATH}/{{job_id}}/audio", jobs.audio),
+            Route(f"{JOBS_PATH}/{{job_id}}/events", jobs.events, methods=["GET"]),
             Route("/v1/models", models),
             Route("/v1/audio/voices", voices),
             Route("/health", health),
@@ -77,14 +87,17 @@ def build_app(gateway: Gateway) -> ASGIApp:
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         exception_handlers={
-            SpeechError: _on_speech_error,
             HTTPException: _on_http_exception,
+            ClientDisconnect: _on_disconnect,
+            SpeechError: _on_exception,
+            StoreFull: _on_exception,
+            StoreClosed: _on_exception,
             Exception: _on_exception,
         },
     )
     # A trailing slash is another path, and a redirect would lose the body of a POST.
     app.router.redirect_slashes = False
-    return HotPath(app, jobs)
+    return HotPath(app, submission, jobs)
 
 
 class HotPath:
@@ -94,20 +107,22 @@ class HotPath:
     (docs/performance.md).
     """
 
-    def __init__(self, app: ASGIApp, jobs: JobsApi) -> None:
+    def __init__(self, app: ASGIApp, submission: Submission, jobs: JobsApi) -> None:
         self._app = app
+        self._submission = submission
         self._jobs = jobs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         handler = self._handler(scope) if scope["type"] == "http" else None
         if handler is None:
-            await self._app(scope, receive, send)
+            # What comes through to here was answered and logged; the server would log it again,
+            # and its message with it.
+            with suppress(Exception):
+                await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
         try:
             response = await handler(request)
-        except SpeechError as error:
-            response = error_response(error)
         except ClientDisconnect:
             return
         except Exception as error:
@@ -117,18 +132,13 @@ class HotPath:
     def _handler(self, scope: Scope) -> Callable[[Request], Awaitable[Response]] | None:
         path: str = scope["path"]
         if scope["method"] == "POST":
-            return self._jobs.submit if path == JOBS_PATH else None
+            return self._submission.submit if path == JOBS_PATH else None
         if scope["method"] == "GET" and path.startswith(_JOB_PREFIX):
             job_id = path[len(_JOB_PREFIX) :]
             if job_id and "/" not in job_id:
                 scope["path_params"] = {"job_id": job_id}
                 return self._jobs.poll
         return None
-
-
-async def _on_speech_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, SpeechError)
-    return error_response(error)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -144,7 +154,8 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def _on_exception(request: Request, error: Exception) -> Response:
-    log.error("http.unhandled", path=request.url.path, exc_info=error)
-    return error_response(
-        SpeechError(500, "internal_error", f"the server failed: {type(error).__name__}")
-    )
+    return error_response(as_speech_error(error, request.url.path))
+
+
+async def _on_disconnect(_: Request, __: Exception) -> Response:
+    return Response(status_code=CLIENT_CLOSED_REQUEST)  # nobody is left to read it

@@ -1,128 +1,94 @@
-"""`/v1/async/audio/speech`: submit, poll, fetch, delete."""
+"""`/v1/async/audio/speech`: list, poll, follow, fetch, delete."""
 
 from __future__ import annotations
 
-import asyncio
+import re
 
-import msgspec
 import uuid_utils
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
-from stentor.blobs import BlobMissing
-from stentor.contract import Job, SpeechResult
-from stentor.errors import SpeechError, not_found
+from stentor.contract import JOB_STATUSES, JobList, JobStatus
+from stentor.errors import invalid
 from stentor.gateway import Gateway
-from stentor.http.audio import audio_response
-from stentor.http.body import Keys, read_headers, read_json_body, read_request_id, read_ttl
-from stentor.http.render import JOBS_PATH, RETRY_AFTER_S, base_url, job_view, json_response
+from stentor.http.answer import job_answer, no_such_job, read_job_id
+from stentor.http.events import events, read_wanted
+from stentor.http.follow import has_ended, until_ended
+from stentor.http.headers import read_headers, read_wait_preference, read_wait_query
+from stentor.http.keys import Keys
+from stentor.http.live import ended_audio, live_audio
+from stentor.http.render import base_url, job_view, json_response, without_audio
+from stentor.http.streaming import unless_gone
+from stentor.jobs.clock import now_ms
+from stentor.jobs.outcome import cancelled
 from stentor.jobs.record import JobRecord
-from stentor.jobs.runner import cancelled, now_ms
-from stentor.jobs.store import QueueFull
-from stentor.requests import check, encode, parse
 
-# A body beyond this size is decoded in a thread: about a millisecond's worth of the event loop.
-INLINE_BODY_BYTES = 128 * 1024
-
-_GONE = "there is no such job: it is unknown, expired or another caller's"
+DEFAULT_PAGE = 20
+MAX_PAGE = 100
 
 
 class JobsApi:
-    """The handlers of the asynchronous speech API."""
+    """The handlers of jobs that were accepted."""
 
     def __init__(self, gateway: Gateway, keys: Keys) -> None:
         self._gateway = gateway
         self._keys = keys
 
-    async def submit(self, request: Request) -> Response:
-        headers = read_headers(request)
-        owner = self._keys.owner(headers)
-        config = self._gateway.config
-        ttl_seconds = read_ttl(
-            headers,
-            default=config.jobs.default_ttl_seconds,
-            maximum=config.jobs.max_ttl_seconds,
+    async def list_jobs(self, request: Request) -> Response:
+        owner = self._keys.owner(read_headers(request))
+        limit = _limit(request)
+        records = await self._gateway.store.list_jobs(
+            owner, now_ms(), limit=limit + 1, after=_after(request), status=_status(request)
         )
-        body = await read_json_body(request, headers, max_bytes=config.server.max_body_bytes)
-        if len(body) > INLINE_BODY_BYTES:
-            stored = await asyncio.to_thread(self._prepare, body)
-        else:
-            stored = self._prepare(body)
-        record = JobRecord(
-            id=str(uuid_utils.uuid7()),
-            owner=owner,
-            status="pending",
-            request=stored,
-            ttl_seconds=ttl_seconds,
-            created_ms=now_ms(),
-            request_id=read_request_id(headers),
-        )
-        try:
-            await self._gateway.store.submit(record, queue_limit=config.jobs.queue_limit)
-        except QueueFull as error:
-            raise SpeechError(
-                503,
-                "queue_full",
-                f"{config.jobs.queue_limit} jobs are waiting already; try again later",
-                retry_after_s=30,
-            ) from error
-        self._gateway.runner.notify()
+        base = base_url(request)
+        data = [without_audio(job_view(record, base=base)) for record in records[:limit]]
         return json_response(
-            job_view(record, base=""),
-            202,
-            {"Location": f"{JOBS_PATH}/{record.id}", "Retry-After": str(RETRY_AFTER_S)},
-        )
-
-    def _prepare(self, body: bytes) -> bytes:
-        stored = parse(body)
-        try:
-            check(
-                stored,
-                self._gateway.voices.catalogue,
-                max_input_chars=self._gateway.config.server.max_input_chars,
+            JobList(
+                data,
+                has_more=len(records) > limit,
+                first_id=data[0].id if data else None,
+                last_id=data[-1].id if data else None,
             )
-        except SpeechError as error:
-            error.model = stored.speech.model
-            raise
-        return encode(stored)
+        )
 
     async def poll(self, request: Request) -> Response:
-        record = await self._find(request)
-        if record.status in ("pending", "processing"):
-            return json_response(
-                job_view(record, base=""), 202, {"Retry-After": str(RETRY_AFTER_S)}
+        headers = read_headers(request)
+        owner = self._keys.owner(headers)
+        job_id = read_job_id(request)
+        maximum = self._gateway.config.server.max_wait_seconds
+        seconds: float | None = None
+        preferred: int | None = None
+        if request["query_string"]:
+            seconds = read_wait_query(request, maximum=maximum)
+        if seconds is None and "prefer" in headers:
+            seconds = preferred = read_wait_preference(request, maximum=maximum)
+        if seconds:
+            record = await unless_gone(
+                request.receive, until_ended(self._gateway, job_id, owner, seconds)
             )
-        job = job_view(record, base=base_url(request))
-        if job.result is None:
-            return json_response(job)
-        return await self._with_audio(job, job.result)
+        else:
+            record = await self._gateway.store.get(job_id, owner, now_ms())
+        if record is None:
+            raise no_such_job()
+        response = await job_answer(self._gateway, record, base_url(request))
+        if preferred is not None:
+            response.headers["Preference-Applied"] = f"wait={preferred}"
+        return response
 
-    async def _with_audio(self, job: Job, result: SpeechResult) -> Response:
-        if result.size_bytes > self._gateway.config.jobs.inline_audio_max_bytes:
-            omitted = msgspec.structs.replace(result, audio_omitted=True)
-            return json_response(msgspec.structs.replace(job, result=omitted))
-        try:
-            audio = await self._gateway.blobs.read_all(job.id)
-        except BlobMissing:
-            # It expired, or was deleted, since the row was read.
-            raise not_found(_GONE, code="job_not_found") from None
-        full = msgspec.structs.replace(job, result=msgspec.structs.replace(result, audio=audio))
-        if len(audio) > INLINE_BODY_BYTES:
-            return await asyncio.to_thread(json_response, full)
-        return json_response(full)
+    async def audio(self, request: Request) -> ASGIApp:
+        owner, record = await self._find(request)
+        if has_ended(record):
+            return await ended_audio(self._gateway, request, record)
+        return live_audio(self._gateway, request, record.id, owner)
 
-    async def audio(self, request: Request) -> Response:
-        record = await self._find(request)
-        if record.status != "completed":
-            hint = "it has no audio" if record.status == "failed" else "ask again when it has ended"
-            raise SpeechError(409, "not_completed", f"the job is {record.status}; {hint}")
-        view = job_view(record, base="")
-        assert view.result is not None
-        return await audio_response(request, self._gateway.blobs, record.id, view.result)
+    async def events(self, request: Request) -> ASGIApp:
+        owner, record = await self._find(request)
+        return events(self._gateway, read_wanted(request), record.id, owner, base_url(request))
 
     async def delete(self, request: Request) -> Response:
         owner = self._keys.owner(read_headers(request))
-        job_id = _job_id(request)
+        job_id = read_job_id(request)
         store = self._gateway.store
         ended = await store.cancel(job_id, owner, cancelled(), now_ms())
         if ended is not None:
@@ -133,17 +99,42 @@ class JobsApi:
         await store.delete(job_id, owner)
         return Response(status_code=204)
 
-    async def _find(self, request: Request) -> JobRecord:
+    async def _find(self, request: Request) -> tuple[str, JobRecord]:
         owner = self._keys.owner(read_headers(request))
-        record = await self._gateway.store.get(_job_id(request), owner, now_ms())
+        record = await self._gateway.store.get(read_job_id(request), owner, now_ms())
         if record is None:
-            raise not_found(_GONE, code="job_not_found")
-        return record
+            raise no_such_job()
+        return owner, record
 
 
-def _job_id(request: Request) -> str:
-    """The id in the path, if it has the form of one: no other string reaches store or disk."""
+def _limit(request: Request) -> int:
+    value = request.query_params.get("limit", str(DEFAULT_PAGE))
+    if not re.fullmatch(r"[0-9]{1,9}", value) or not 1 <= int(value) <= MAX_PAGE:
+        raise invalid(
+            f"limit: expected an integer from 1 to {MAX_PAGE}, got {value[:40]!r}", param="limit"
+        )
+    return int(value)
+
+
+def _after(request: Request) -> str | None:
+    value = request.query_params.get("after")
+    if value is None:
+        return None
     try:
-        return str(uuid_utils.UUID(request.path_params["job_id"]))
+        return str(uuid_utils.UUID(value))
     except ValueError:
-        raise not_found(_GONE, code="job_not_found") from None
+        raise invalid(
+            f"after: expected the id of a job, got {value[:40]!r}", param="after"
+        ) from None
+
+
+def _status(request: Request) -> JobStatus | None:
+    value = request.query_params.get("status")
+    if value is None:
+        return None
+    for status in JOB_STATUSES:
+        if value == status:
+            return status
+    raise invalid(
+        f"status: expected one of {', '.join(JOB_STATUSES)}, got {value[:40]!r}", param="status"
+    )

@@ -9,30 +9,69 @@ from typing import Any
 import msgspec
 
 from stentor import __version__
+from stentor.config import Jobs
 from stentor.contract import (
-    CONTENT_TYPES,
+    JOB_STATUSES,
+    PRIORITIES,
+    AudioDelta,
     ErrorResponse,
     Health,
     Job,
+    JobList,
+    JobProgress,
+    JobRestarted,
     ModelList,
     SpeechRequest,
     VoiceList,
 )
-from stentor.http.body import TTL_HEADER
+from stentor.http.events import CONTENT_TYPE as EVENT_STREAM
+from stentor.http.headers import (
+    DEADLINE_HEADER,
+    IDEMPOTENCY_HEADER,
+    MAX_DEADLINE_S,
+    MAX_KEY_CHARS,
+    PRIORITY_HEADER,
+    TTL_HEADER,
+    WEBHOOK_HEADER,
+)
+from stentor.http.jobs import DEFAULT_PAGE, MAX_PAGE
+from stentor.http.openapi_parts import (
+    APPLIED,
+    PREFER,
+    SECONDS,
+    Json,
+    audio_body,
+    header,
+    job_id,
+    json_body,
+    operation,
+    query,
+)
 from stentor.http.render import JOBS_PATH
 
-_TYPES = (SpeechRequest, Job, ErrorResponse, ModelList, VoiceList, Health)
+_TYPES = (
+    SpeechRequest,
+    Job,
+    JobList,
+    JobProgress,
+    JobRestarted,
+    AudioDelta,
+    ErrorResponse,
+    ModelList,
+    VoiceList,
+    Health,
+)
 
-Json = dict[str, Any]
+DEFAULTS = Jobs()
 
 
 @cache
-def document() -> bytes:
-    """The document as JSON."""
-    return msgspec.json.format(msgspec.json.encode(_document()), indent=1)
+def document(jobs: Jobs = DEFAULTS) -> bytes:
+    """The document as JSON, with the limits of this configuration."""
+    return msgspec.json.format(msgspec.json.encode(_document(jobs)), indent=1)
 
 
-def _document() -> Json:
+def _document(jobs: Jobs) -> Json:
     _, schemas = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
     _tidy(schemas)
     return {
@@ -44,72 +83,97 @@ def _document() -> Json:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {
-            JOBS_PATH: {"post": _submit()},
+            JOBS_PATH: {"post": _submit(jobs), "get": _list()},
             f"{JOBS_PATH}/{{job_id}}": {
-                "parameters": [_job_id()],
-                "get": _operation(
+                "parameters": [job_id()],
+                "get": operation(
                     "pollSpeechJob",
-                    "Poll a job",
+                    "Poll a job, or wait for its end",
                     {
-                        "200": _json("Job", "The job has ended"),
+                        "200": {
+                            **json_body("Job", "The job has ended"),
+                            "headers": {"Preference-Applied": APPLIED},
+                        },
                         "202": {
-                            **_json("Job", "The job waits or runs"),
-                            "headers": {"Retry-After": _SECONDS},
+                            **json_body("Job", "The job waits or runs"),
+                            "headers": {"Retry-After": SECONDS, "Preference-Applied": APPLIED},
                         },
                     },
-                    errors=(401, 404),
+                    errors=(400, 401, 404, 503),
+                    parameters=[
+                        query(
+                            "wait",
+                            {"type": "number", "minimum": 0},
+                            "Hold the answer until the job has ended or so many seconds have "
+                            "passed; at most [server] max_wait_seconds",
+                        ),
+                        PREFER,
+                    ],
                 ),
-                "delete": _operation(
+                "delete": operation(
                     "deleteSpeechJob",
                     "Cancel a live job; delete a finished one with its audio",
                     {
-                        "200": _json("Job", "The job was cancelled"),
+                        "200": json_body("Job", "The job was cancelled"),
                         "204": {"description": "The job and its audio are deleted"},
                     },
-                    errors=(401, 404),
+                    errors=(401, 404, 503),
                 ),
             },
             f"{JOBS_PATH}/{{job_id}}/audio": {
-                "parameters": [_job_id()],
-                "get": _operation(
+                "parameters": [job_id()],
+                "get": operation(
                     "getSpeechAudio",
-                    "The finished audio",
+                    "The audio: of a finished job as a file, of a live one as it is made",
                     {
-                        "200": _audio("The whole audio"),
-                        "206": _audio("The range asked for"),
+                        "200": audio_body("The whole audio; chunked while the job runs"),
+                        "206": audio_body("The range asked for, of a finished job"),
                         "304": {"description": "The caller has it already"},
                     },
-                    errors=(401, 404, 409, 416),
+                    errors=(401, 404, 409, 416, 503),
                     parameters=[
-                        _header("Range", {"type": "string"}, "A byte range, such as bytes=0-1023"),
-                        _header("If-None-Match", {"type": "string"}, "An ETag"),
+                        header("Range", {"type": "string"}, "A byte range, such as bytes=0-1023"),
+                        header("If-None-Match", {"type": "string"}, "An ETag"),
                     ],
                 ),
             },
+            f"{JOBS_PATH}/{{job_id}}/events": {
+                "parameters": [job_id()],
+                "get": _events(),
+            },
             "/v1/models": {
-                "get": _operation(
+                "get": operation(
                     "listModels",
                     "The models that can be named",
-                    {"200": _json("ModelList", "All models")},
+                    {"200": json_body("ModelList", "All models")},
                     errors=(401,),
                 )
             },
             "/v1/audio/voices": {
-                "get": _operation(
+                "get": operation(
                     "listVoices",
                     "The voices of all models",
-                    {"200": _json("VoiceList", "All voices")},
+                    {"200": json_body("VoiceList", "All voices")},
                     errors=(401,),
                 )
             },
             "/health": {
-                "get": _operation(
-                    "health", "The process lives", {"200": _json("Health", "It does")}, open_=True
+                "get": operation(
+                    "health",
+                    "The process lives",
+                    {"200": json_body("Health", "It does")},
+                    open_=True,
                 )
             },
             "/ready": {
-                "get": _operation(
-                    "ready", "Jobs are taken", {"200": _json("Health", "They are")}, open_=True
+                "get": operation(
+                    "ready",
+                    "Jobs are taken",
+                    {
+                        "200": json_body("Health", "They are"),
+                        "503": json_body("Health", "The server is stopping"),
+                    },
+                    open_=True,
                 )
             },
         },
@@ -139,29 +203,63 @@ def _tidy(node: Any) -> None:
             _tidy(one)
 
 
-def _submit() -> Json:
-    operation = _operation(
+def _submit(jobs: Jobs) -> Json:
+    replayed = {"schema": {"const": "true"}, "description": "The answer to an earlier submission"}
+    described = operation(
         "createSpeechJob",
         "Create async speech",
         {
+            "200": {
+                **json_body("Job", "The job has ended while the caller preferred to wait"),
+                "headers": {"Idempotent-Replayed": replayed, "Preference-Applied": APPLIED},
+            },
             "202": {
-                **_json("Job", "Job accepted for processing; it is on disk"),
+                **json_body("Job", "Job accepted for processing; it is on disk"),
                 "headers": {
                     "Location": {"schema": {"type": "string"}, "description": "Where to poll"},
-                    "Retry-After": _SECONDS,
+                    "Retry-After": SECONDS,
+                    "Idempotent-Replayed": replayed,
+                    "Preference-Applied": APPLIED,
                 },
-            }
+            },
         },
-        errors=(400, 401, 413, 415, 503),
+        errors=(400, 401, 404, 408, 413, 415, 422, 503),
         parameters=[
-            _header(
+            header(
                 TTL_HEADER,
-                {"type": "integer", "minimum": 0, "maximum": 31_536_000, "default": 3600},
+                {
+                    "type": "integer",
+                    "minimum": 0,
+                    "maximum": jobs.max_ttl_seconds,
+                    "default": jobs.default_ttl_seconds,
+                },
                 "Time-to-live in seconds for the job result after completion",
-            )
+            ),
+            header(
+                IDEMPOTENCY_HEADER,
+                {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS},
+                "Makes a second submission of the same body harmless: it is answered with the "
+                "first job. Bare or in double quotes",
+            ),
+            header(
+                PRIORITY_HEADER,
+                {"type": "string", "enum": list(PRIORITIES), "default": "normal"},
+                "Orders the jobs of one caller among themselves",
+            ),
+            header(
+                DEADLINE_HEADER,
+                {"type": "integer", "minimum": 1, "maximum": MAX_DEADLINE_S},
+                "Seconds after which the job fails if it has not ended",
+            ),
+            header(
+                WEBHOOK_HEADER,
+                {"type": "string"},
+                "Name of the configured webhook to call when the job has ended",
+            ),
+            PREFER,
         ],
     )
-    return operation | {
+    return described | {
         "requestBody": {
             "required": True,
             "content": {
@@ -178,65 +276,49 @@ def _submit() -> Json:
     }
 
 
-def _operation(
-    operation_id: str,
-    summary: str,
-    responses: Json,
-    *,
-    errors: tuple[int, ...] = (),
-    parameters: list[Json] | None = None,
-    open_: bool = False,
-) -> Json:
-    described: Json = {str(status): _json("ErrorResponse", _ERRORS[status]) for status in errors}
-    operation: Json = {
-        "operationId": operation_id,
-        "summary": summary,
-        "responses": responses | described,
-    }
-    if parameters:
-        operation["parameters"] = parameters
-    if open_:
-        operation["security"] = []
-    return operation
+def _list() -> Json:
+    return operation(
+        "listSpeechJobs",
+        "The caller's jobs, newest first, without their audio",
+        {"200": json_body("JobList", "A page of jobs")},
+        errors=(400, 401, 503),
+        parameters=[
+            query(
+                "limit",
+                {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE},
+                "Jobs on the page",
+            ),
+            query(
+                "after",
+                {"type": "string", "format": "uuid"},
+                "Only jobs older than this one: the last of the page before",
+            ),
+            query(
+                "status",
+                {"type": "string", "enum": list(JOB_STATUSES)},
+                "Only jobs of this status",
+            ),
+        ],
+    )
 
 
-_SECONDS: Json = {"schema": {"type": "integer"}, "description": "Seconds"}
-
-_ERRORS = {
-    400: "Malformed, or not serviceable",
-    401: "No key, or an unknown one",
-    404: "Unknown, expired or another caller's",
-    409: "The job has not completed",
-    413: "The body or its input is too large",
-    415: "Not JSON",
-    416: "No byte of the audio lies in the range",
-    503: "The queue is full",
-}
-
-
-def _json(schema: str, description: str) -> Json:
-    return {
-        "description": description,
-        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
-    }
-
-
-def _audio(description: str) -> Json:
-    media = {name: {"schema": {"type": "string", "format": "binary"}} for name in _MEDIA}
-    return {"description": description, "content": media}
-
-
-_MEDIA = sorted(set(CONTENT_TYPES.values()))
-
-
-def _job_id() -> Json:
-    return {
-        "name": "job_id",
-        "in": "path",
-        "required": True,
-        "schema": {"type": "string", "format": "uuid"},
-    }
-
-
-def _header(name: str, schema: Json, description: str) -> Json:
-    return {"name": name, "in": "header", "schema": schema, "description": description}
+def _events() -> Json:
+    last_id = {"type": "string", "pattern": r"^[0-9]{1,9}\.[0-9]{1,18}(\.end)?$"}
+    return operation(
+        "followSpeechJob",
+        "The job's events, with its audio as it is made",
+        {
+            "200": {
+                "description": "job.progress (JobProgress), speech.audio.delta (AudioDelta), "
+                "job.restarted (JobRestarted), and at last job.completed or job.failed (Job)",
+                "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+            },
+            "204": {"description": "The caller was told of the job's end already"},
+        },
+        errors=(400, 401, 404, 503),
+        parameters=[
+            header("Last-Event-ID", last_id, "Resume after this event"),
+            query("last_event_id", last_id, "The same, for who cannot set headers"),
+            query("audio", {"type": "boolean", "default": True}, "Whether to send the audio"),
+        ],
+    )

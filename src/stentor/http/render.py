@@ -26,7 +26,19 @@ def json_response(
     body: object, status_code: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """A JSON response of a contract type."""
-    return Response(_encoder.encode(body), status_code, headers, media_type="application/json")
+    return raw_json_response(encode(body), status_code, headers)
+
+
+def raw_json_response(
+    body: bytes, status_code: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A response whose body is JSON already."""
+    return Response(body, status_code, headers, media_type="application/json")
+
+
+def encode(body: object) -> bytes:
+    """JSON of a contract type."""
+    return _encoder.encode(body)
 
 
 def error_response(error: SpeechError, headers: Mapping[str, str] | None = None) -> Response:
@@ -36,6 +48,8 @@ def error_response(error: SpeechError, headers: Mapping[str, str] | None = None)
         more["Retry-After"] = str(error.retry_after_s)
     if error.status_code == 401:
         more["WWW-Authenticate"] = "Bearer"
+    if error.code == "draining":
+        more["Connection"] = "close"
     return json_response(error.response(), error.status_code, more)
 
 
@@ -63,6 +77,15 @@ def job_view(record: JobRecord, *, base: URL | str) -> Job:
         progress=record.progress,
         position=record.position,
         request_id=record.request_id,
+    )
+
+
+def without_audio(job: Job) -> Job:
+    """The job with the note that its audio is not in the result."""
+    if job.result is None:
+        return job
+    return msgspec.structs.replace(
+        job, result=msgspec.structs.replace(job.result, audio_omitted=True)
     )
 
 

@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from stentor.contract import ResponseFormat
+
 
 @dataclass(frozen=True, slots=True)
 class Live:
@@ -24,10 +26,12 @@ class Live:
             opened it before can read on.
         generation: which of the job's targets speaks, from 0. The bytes of one generation are the
             same in every attempt; another generation is another voice, from the start.
+        response_format: what the file holds.
     """
 
     path: Path
     generation: int
+    response_format: ResponseFormat
 
 
 class Following:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Final
 
 from stentor.contract import JobStatus, Progress
 from stentor.jobs import sqlite_operations as operations
+from stentor.jobs import sqlite_queue as queue
 from stentor.jobs.migrate import migrate, shipped_migrations
-from stentor.jobs.record import JobRecord, Outcome
+from stentor.jobs.record import IdempotencyKey, JobRecord, Outcome, Replay
+from stentor.jobs.sqlite_segments import SqliteSegments
 from stentor.jobs.sqlite_thread import SqliteThread
 
 BUSY_TIMEOUT_MS = 10_000
@@ -24,11 +27,16 @@ class SqliteStore:
     shared by as many jobs as arrive at once. In WAL mode readers never wait for the writer.
 
     Belongs to the event loop it was opened in.
+
+    Attributes:
+        writer, reader: the threads, for what else is kept in the file.
+        segments: the index of spoken segments.
     """
 
     def __init__(self, writer: SqliteThread, reader: SqliteThread) -> None:
-        self._writer = writer
-        self._reader = reader
+        self.writer: Final = writer
+        self.reader: Final = reader
+        self.segments: Final = SqliteSegments(writer, reader)
 
     @classmethod
     async def open(cls, path: Path) -> SqliteStore:
@@ -46,69 +54,117 @@ class SqliteStore:
             SqliteThread("store-reader", reader, begin="BEGIN"),
         )
 
-    async def submit(self, job: JobRecord, *, queue_limit: int) -> None:
-        await self._writer.call(operations.Submit(job, queue_limit))
+    async def submit(
+        self, job: JobRecord, *, queue_limit: int, idempotency: IdempotencyKey | None = None
+    ) -> Replay | None:
+        if idempotency is not None:
+            return await self.writer.call(queue.SubmitOnce(job, queue_limit, idempotency))
+        await self.writer.call(queue.Submit(job, queue_limit))
+        return None
 
     async def get(self, job_id: str, owner: str, now_ms: int) -> JobRecord | None:
-        return await self._reader.call(operations.Get(job_id, owner, now_ms))
+        return await self.reader.call(queue.Get(job_id, owner, now_ms))
 
-    async def claim(self, worker: str, lease_ms: int, now_ms: int, limit: int) -> list[JobRecord]:
-        return await self._writer.call(
-            lambda connection: operations.claim(connection, worker, lease_ms, now_ms, limit)
+    async def list_jobs(
+        self,
+        owner: str,
+        now_ms: int,
+        *,
+        limit: int,
+        after: str | None = None,
+        status: JobStatus | None = None,
+    ) -> list[JobRecord]:
+        return await self.reader.call(
+            lambda connection: operations.list_jobs(connection, owner, now_ms, limit, after, status)
         )
 
-    async def release_job(self, job_id: str, attempt: int) -> bool:
-        return await self._writer.call(
-            lambda connection: operations.release_job(connection, job_id, attempt)
+    async def claim(
+        self,
+        worker: str,
+        lease_ms: int,
+        now_ms: int,
+        limit: int,
+        *,
+        express_only: bool = False,
+    ) -> list[JobRecord]:
+        return await self.writer.call(
+            lambda connection: queue.claim(
+                connection, worker, lease_ms, now_ms, limit, express_only
+            )
+        )
+
+    async def release_job(self, job_id: str, attempt: int, *, error: str | None = None) -> bool:
+        return await self.writer.call(
+            lambda connection: operations.release_job(connection, job_id, attempt, error)
         )
 
     async def renew(
-        self, job_id: str, attempt: int, lease_ms: int, now_ms: int, progress: Progress
+        self,
+        job_id: str,
+        attempt: int,
+        lease_ms: int,
+        now_ms: int,
+        progress: Progress,
+        *,
+        advanced: bool = False,
     ) -> bool:
-        return await self._writer.call(
+        return await self.writer.call(
             lambda connection: operations.renew(
-                connection, job_id, attempt, now_ms + lease_ms, progress
+                connection, job_id, attempt, now_ms + lease_ms, progress, advanced
             )
         )
 
     async def finish(self, job_id: str, attempt: int, outcome: Outcome, now_ms: int) -> bool:
-        return await self._writer.call(
+        return await self.writer.call(
             lambda connection: operations.finish(connection, job_id, attempt, outcome, now_ms)
         )
 
     async def cancel(
         self, job_id: str, owner: str, outcome: Outcome, now_ms: int
     ) -> JobRecord | None:
-        return await self._writer.call(
+        return await self.writer.call(
             lambda connection: operations.cancel(connection, job_id, owner, outcome, now_ms)
         )
 
+    async def fail_overdue(self, outcome: Outcome, now_ms: int, limit: int) -> list[str]:
+        return await self.writer.call(
+            lambda connection: operations.fail_overdue(connection, outcome, now_ms, limit)
+        )
+
     async def delete(self, job_id: str, owner: str) -> bool:
-        return await self._writer.call(
+        return await self.writer.call(
             lambda connection: operations.delete(connection, job_id, owner)
         )
 
     async def release(self, worker: str) -> int:
-        return await self._writer.call(lambda connection: operations.release(connection, worker))
+        return await self.writer.call(lambda connection: operations.release(connection, worker))
 
-    async def release_all(self) -> int:
-        return await self._writer.call(operations.release_all)
+    async def release_all(self, suspects: Collection[str] = (), *, error: str = "") -> int:
+        return await self.writer.call(
+            lambda connection: operations.release_all(connection, suspects, error)
+        )
 
     async def expired(self, now_ms: int, limit: int) -> list[str]:
-        return await self._reader.call(
+        return await self.reader.call(
             lambda connection: operations.expired(connection, now_ms, limit)
         )
 
     async def purge(self, job_ids: Sequence[str]) -> None:
-        await self._writer.call(lambda connection: operations.purge(connection, job_ids))
+        await self.writer.call(lambda connection: operations.purge(connection, job_ids))
+
+    async def purge_keys(self, now_ms: int) -> int:
+        return await self.writer.call(lambda connection: operations.purge_keys(connection, now_ms))
+
+    async def known(self, job_ids: Collection[str]) -> set[str]:
+        return await self.reader.call(lambda connection: operations.known(connection, job_ids))
 
     async def counts(self) -> dict[JobStatus, int]:
-        return await self._reader.call(operations.counts)
+        return await self.reader.call(operations.counts)
 
     async def close(self) -> None:
         # The last connection to close folds the log into the file, which a reader cannot.
-        await self._reader.close()
-        await self._writer.close()
+        await self.reader.close()
+        await self.writer.close()
 
 
 def _connect(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:

@@ -11,9 +11,23 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
-from stentor.jobs.store import StoreClosed
+from stentor.jobs.store import StoreClosed, StoreFull
 
 T = TypeVar("T")
+
+# What a full disk looks like. SQLite knows only the plainest of the system's errors by name;
+# a quota, or a disk that says no only when it is synced, is an error of input or output to it.
+# Source: https://www.sqlite.org/rescode.html
+FULL = frozenset(
+    {
+        "SQLITE_FULL",
+        "SQLITE_IOERR_WRITE",
+        "SQLITE_IOERR_FSYNC",
+        "SQLITE_IOERR_DIR_FSYNC",
+        "SQLITE_IOERR_TRUNCATE",
+        "SQLITE_IOERR_SHMSIZE",
+    }
+)
 
 
 class Bulk(Generic[T]):
@@ -72,6 +86,7 @@ class SqliteThread:
 
         Raises:
             StoreClosed: the thread was closed.
+            StoreFull: the disk has no room; nothing is changed.
         """
         if self._closed:
             raise StoreClosed("the store is closed")
@@ -133,16 +148,16 @@ class SqliteThread:
                 results = _together(connection, operations)
             except Exception:
                 # One operation failed. Begin again, with a savepoint around each, which is slower.
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                _roll_back(connection)
                 connection.execute(self._begin)
                 results = [_isolated(connection, operation) for operation in operations]
             connection.execute("COMMIT")
         except Exception as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            return [error] * len(operations)
-        return results
+            # If it fails, the next transaction cannot begin, and comes here again.
+            with suppress(sqlite3.Error):
+                _roll_back(connection)
+            results = [error] * len(operations)
+        return [_told(result) for result in results]
 
 
 def _together(connection: sqlite3.Connection, operations: Sequence[Operation[Any]]) -> list[Any]:
@@ -167,6 +182,20 @@ def _isolated(connection: sqlite3.Connection, operation: Operation[Any]) -> Any:
         connection.execute("ROLLBACK TO operation")
         result = error
     connection.execute("RELEASE operation")
+    return result
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def _told(result: Any) -> Any:
+    """The result, or the exception in the words of the store's protocol."""
+    if isinstance(result, sqlite3.Error) and getattr(result, "sqlite_errorname", "") in FULL:
+        full = StoreFull(f"the disk has no room for the store: {result}")
+        full.__cause__ = result
+        return full
     return result
 
 

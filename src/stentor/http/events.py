@@ -1,0 +1,165 @@
+"""A job as server-sent events (WHATWG HTML, section 9.2)."""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from starlette.datastructures import URL
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from stentor.blobs import BlobMissing
+from stentor.contract import AudioDelta, JobProgress, JobRestarted
+from stentor.errors import invalid
+from stentor.gateway import Gateway
+from stentor.http.follow import Follow, Piece, Position, has_ended
+from stentor.http.render import encode, job_view, without_audio
+from stentor.http.streaming import Sending, streamed
+from stentor.jobs.record import JobRecord
+
+CONTENT_TYPE = "text/event-stream"
+DELTA_BYTES = 48 * 1024
+HEARTBEAT_S = 15.0
+RETRY_MS = 1000
+
+_ID = re.compile(r"([0-9]{1,9})\.([0-9]{1,18})(\.end)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a client asks of the events.
+
+    Attributes:
+        position: what it has already.
+        over: whether it was told of the job's end already.
+        audio: whether it wants the audio, too.
+    """
+
+    position: Position
+    over: bool
+    audio: bool
+
+
+def read_wanted(request: Request) -> Wanted:
+    """What a client asks for, by `Last-Event-ID` or `?last_event_id=`, and by `?audio=`.
+
+    Raises:
+        SpeechError: 400 when one of them is malformed.
+    """
+    query = request.query_params
+    name = "last-event-id" if "last-event-id" in request.headers else "last_event_id"
+    last = request.headers.get("last-event-id", query.get("last_event_id", "0.0"))
+    match = _ID.fullmatch(last)
+    if match is None:
+        raise invalid(
+            f"{name}: expected the id of an event, such as 0.49152, got {last[:40]!r}", param=name
+        )
+    audio = query.get("audio", "true")
+    if audio not in ("true", "false"):
+        raise invalid(f"audio: expected true or false, got {audio[:40]!r}", param="audio")
+    generation, count, end = match.groups()
+    return Wanted(Position(int(generation), int(count)), end is not None, audio == "true")
+
+
+def events(gateway: Gateway, wanted: Wanted, job_id: str, owner: str, base: URL | str) -> ASGIApp:
+    """Answer with the events of a job, until it has ended or the server ends.
+
+    Args:
+        base: what the audio's URL begins with.
+    """
+    if wanted.over:
+        # The one status that keeps an EventSource from connecting again.
+        return Response(status_code=204)
+
+    async def make(sending: Sending) -> None:
+        with Follow(gateway, job_id, owner) as follow:
+            await _Events(sending, follow, wanted, base).run()
+
+    return streamed(make)
+
+
+class _Events:
+    def __init__(self, sending: Sending, follow: Follow, wanted: Wanted, base: URL | str) -> None:
+        self._sending = sending
+        self._follow = follow
+        self._audio = wanted.audio
+        self._position = wanted.position
+        self._base = base
+        self._told: JobProgress | None = None
+        self._sent_at = time.monotonic()
+
+    async def run(self) -> None:
+        await self._sending.start(
+            {
+                "Content-Type": CONTENT_TYPE,
+                "Cache-Control": "no-store",
+                "X-Accel-Buffering": "no",
+            }
+        )
+        await self._write(f"retry: {RETRY_MS}\n\n".encode())
+        record = await self._until_ended()
+        if record is not None and await self._rest(record):
+            await self._finish(record)
+        await self._sending.end()
+
+    async def _until_ended(self) -> JobRecord | None:
+        """Tell of what happens; the job once it has ended, None if that is not to be seen."""
+        while (record := await self._follow.look()) is not None:
+            if has_ended(record):
+                return record
+            await self._progress(record)
+            piece = await self._follow.live(self._position) if self._audio else None
+            if piece is not None:
+                await self._deliver(piece)
+            elif self._follow.closing:
+                return None
+            else:
+                await self._follow.changed()
+                if time.monotonic() - self._sent_at >= HEARTBEAT_S:
+                    await self._write(b":\n\n")
+        return None
+
+    async def _rest(self, record: JobRecord) -> bool:
+        """Deliver what is left of a completed job's audio; False if it is gone."""
+        if not self._audio or record.status != "completed":
+            return True
+        try:
+            async with aclosing(self._follow.finished(record, self._position)) as pieces:
+                async for piece in pieces:
+                    await self._deliver(piece)
+        except BlobMissing:
+            return False
+        return True
+
+    async def _progress(self, record: JobRecord) -> None:
+        progress = JobProgress(record.id, record.status, record.progress, record.position)
+        if progress != self._told:
+            self._told = progress
+            await self._event("job.progress", progress)
+
+    async def _deliver(self, piece: Piece) -> None:
+        if piece.offset != self._position.bytes:
+            self._position = Position(piece.generation, piece.offset)
+            await self._event("job.restarted", JobRestarted(piece.generation))
+        for start in range(0, len(piece.data), DELTA_BYTES):
+            data = piece.data[start : start + DELTA_BYTES]
+            offset = piece.offset + start
+            self._position = Position(piece.generation, offset + len(data))
+            await self._event("speech.audio.delta", AudioDelta(data, offset))
+
+    async def _finish(self, record: JobRecord) -> None:
+        job = without_audio(job_view(record, base=self._base))
+        await self._event(f"job.{record.status}", job, suffix=".end")
+
+    async def _event(self, name: str, data: object, suffix: str = "") -> None:
+        at = self._position
+        head = f"event: {name}\nid: {at.generation}.{at.bytes}{suffix}\ndata: "
+        await self._write(head.encode() + encode(data) + b"\n\n")
+
+    async def _write(self, data: bytes) -> None:
+        await self._sending.write(data)
+        self._sent_at = time.monotonic()

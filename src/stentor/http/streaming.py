@@ -1,0 +1,105 @@
+"""Answers that take their time, and clients that do not wait for the end of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from stentor.http.failures import log_unforeseen
+
+T = TypeVar("T")
+
+
+class Cut(Exception):
+    """The rest of the body cannot be had; the client must see that it is not complete."""
+
+
+class Sending:
+    """A response in the making.
+
+    Each call returns when the client has taken what came before it, but for a buffer of the
+    server's; so a body is made no faster than it is read.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self.started = False
+
+    async def start(self, headers: Mapping[str, str], status: int = 200) -> None:
+        """Send status and headers; the body is chunked unless they tell its length.
+
+        Raises:
+            Cut: the request was a HEAD, and this was all that it asked for.
+        """
+        self.started = True
+        raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+        if self._scope["method"] == "HEAD":
+            await self.end()
+            raise Cut
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece of the body."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def end(self) -> None:
+        """Say that the body is complete."""
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def instead(self, response: ASGIApp) -> None:
+        """Send a response that is made already."""
+        self.started = True
+        await response(self._scope, self._receive, self._send)
+
+
+def streamed(make: Callable[[Sending], Coroutine[Any, Any, None]]) -> ASGIApp:
+    """A response that `make` makes while it is sent; it is cancelled when the client hangs up.
+
+    An exception before its start is answered as any other. After that, the response is left
+    without an end, for which the server cuts the connection.
+    """
+
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+        sending = Sending(scope, receive, send)
+        with suppress(ClientDisconnect, Cut):
+            try:
+                await unless_gone(receive, make(sending))
+            except (ClientDisconnect, Cut):
+                raise
+            except Exception as error:
+                if not sending.started:
+                    raise
+                log_unforeseen(error, scope["path"])
+
+    return respond
+
+
+async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """The result of the work, which is cancelled when the client hangs up.
+
+    Raises:
+        ClientDisconnect: it did.
+    """
+    working = asyncio.create_task(work)
+    leaving = asyncio.create_task(_gone(receive))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,183 @@
+"""`POST /v1/async/audio/speech`."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import NamedTuple
+
+import uuid_utils
+from starlette.requests import Request
+from starlette.responses import Response
+
+from stentor.errors import SpeechError
+from stentor.gateway import Gateway
+from stentor.http.answer import INLINE_BODY_BYTES, job_answer
+from stentor.http.body import read_json_body
+from stentor.http.failures import draining, storage_full
+from stentor.http.follow import has_ended, until_ended
+from stentor.http.headers import (
+    IDEMPOTENCY_HEADER,
+    WEBHOOK_HEADER,
+    no_webhook,
+    read_deadline,
+    read_headers,
+    read_idempotency_key,
+    read_priority,
+    read_request_id,
+    read_ttl,
+    read_wait_preference,
+)
+from stentor.http.keys import Keys
+from stentor.http.render import (
+    JOBS_PATH,
+    RETRY_AFTER_S,
+    base_url,
+    encode,
+    job_view,
+    raw_json_response,
+)
+from stentor.http.streaming import unless_gone
+from stentor.jobs.clock import now_ms
+from stentor.jobs.record import IdempotencyKey, JobRecord, Replay
+from stentor.jobs.store import KeyReused, QueueFull
+from stentor.requests import check, parse
+from stentor.requests import encode as encode_request
+
+
+class _Prepared(NamedTuple):
+    """A checked request: as the store keeps it, and how long its text is."""
+
+    request: bytes
+    input_chars: int
+    fingerprint: bytes
+
+
+class Submission:
+    """The handler that accepts jobs."""
+
+    def __init__(self, gateway: Gateway, keys: Keys) -> None:
+        self._gateway = gateway
+        self._keys = keys
+
+    async def submit(self, request: Request) -> Response:
+        """202 with the job, which is on disk; 200 with the finished one to who prefers to wait."""
+        headers = read_headers(request)
+        owner = self._keys.owner(headers)
+        gateway = self._gateway
+        if gateway.draining:
+            raise draining()
+        if gateway.guard.full:
+            raise storage_full()
+        config = gateway.config
+        ttl_seconds = read_ttl(
+            headers,
+            default=config.jobs.default_ttl_seconds,
+            maximum=config.jobs.max_ttl_seconds,
+        )
+        deadline_s = read_deadline(headers, default=config.jobs.deadline_seconds)
+        priority = read_priority(headers)
+        key = read_idempotency_key(headers)
+        webhook = headers.get(WEBHOOK_HEADER)
+        if webhook is not None:
+            raise no_webhook(webhook)
+        body = await read_json_body(request, headers, max_bytes=config.server.max_body_bytes)
+        if len(body) > INLINE_BODY_BYTES:
+            prepared = await asyncio.to_thread(self._prepare, body, key is not None)
+        else:
+            prepared = self._prepare(body, key is not None)
+        created_ms = now_ms()
+        record = JobRecord(
+            id=str(uuid_utils.uuid7()),
+            owner=owner,
+            status="pending",
+            request=prepared.request,
+            ttl_seconds=ttl_seconds,
+            created_ms=created_ms,
+            request_id=read_request_id(headers),
+            priority=priority,
+            express=prepared.input_chars <= config.jobs.express_max_chars,
+            deadline_ms=created_ms + 1000 * deadline_s if deadline_s else None,
+            webhook=webhook,
+        )
+        answer = encode(job_view(record, base=""))
+        replay = await self._store(record, key, prepared.fingerprint, answer)
+        more = {}
+        if replay is not None:
+            answer = replay.answer
+            more["Idempotent-Replayed"] = "true"
+        job_id = replay.job_id if replay is not None else record.id
+        if "prefer" in headers:
+            seconds = read_wait_preference(request, maximum=config.server.max_wait_seconds)
+            if seconds is not None:
+                more["Preference-Applied"] = f"wait={seconds}"
+                ended = await self._wait(request, job_id, owner, seconds)
+                if ended is not None:
+                    ended.headers.update(more)
+                    return ended
+        return raw_json_response(
+            answer,
+            202,
+            {"Location": f"{JOBS_PATH}/{job_id}", "Retry-After": str(RETRY_AFTER_S), **more},
+        )
+
+    def _prepare(self, body: bytes, with_fingerprint: bool) -> _Prepared:
+        stored = parse(body)
+        try:
+            check(
+                stored,
+                self._gateway.voices.catalogue,
+                max_input_chars=self._gateway.config.server.max_input_chars,
+            )
+        except SpeechError as error:
+            error.model = stored.speech.model
+            raise
+        request = encode_request(stored)
+        fingerprint = hashlib.sha256(request).digest() if with_fingerprint else b""
+        return _Prepared(request, len(stored.speech.input), fingerprint)
+
+    async def _store(
+        self, record: JobRecord, key: str | None, fingerprint: bytes, answer: bytes
+    ) -> Replay | None:
+        jobs = self._gateway.config.jobs
+        idempotency = None
+        if key is not None:
+            idempotency = IdempotencyKey(
+                key=key,
+                fingerprint=fingerprint,
+                answer=answer,
+                expires_ms=record.created_ms + 1000 * jobs.idempotency_seconds,
+            )
+        try:
+            replay = await self._gateway.store.submit(
+                record, queue_limit=jobs.queue_limit, idempotency=idempotency
+            )
+        except QueueFull as error:
+            raise SpeechError(
+                503,
+                "queue_full",
+                f"{jobs.queue_limit} jobs are waiting already; try again later",
+                retry_after_s=30,
+            ) from error
+        except KeyReused as error:
+            raise SpeechError(
+                422,
+                "idempotency_key_reused",
+                f"{IDEMPOTENCY_HEADER}: the key was used before, for another body; take a new key "
+                "for a new request",
+                param=IDEMPOTENCY_HEADER,
+            ) from error
+        if replay is None:
+            self._gateway.runner.notify()
+        return replay
+
+    async def _wait(
+        self, request: Request, job_id: str, owner: str, seconds: int
+    ) -> Response | None:
+        """The finished job, if it ends in time."""
+        record = await unless_gone(
+            request.receive, until_ended(self._gateway, job_id, owner, seconds)
+        )
+        if record is None or not has_ended(record):
+            return None
+        return await job_answer(self._gateway, record, base_url(request))

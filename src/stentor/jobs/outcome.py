@@ -1,0 +1,72 @@
+"""How jobs end."""
+
+from __future__ import annotations
+
+import msgspec
+
+from stentor.contract import (
+    CONTENT_TYPES,
+    ResultExtraFields,
+    SpeechResult,
+    Usage,
+)
+from stentor.errors import CLIENT_CLOSED_REQUEST, SpeechError
+from stentor.jobs.record import Outcome
+from stentor.requests import StoredRequest, ignored_params
+from stentor.synthesis import Rendered
+
+
+def completed(stored: StoredRequest, rendered: Rendered, latency_ms: int) -> Outcome:
+    """The end of a job whose audio is stored."""
+    result = _result(stored, rendered, latency_ms)
+    return Outcome(
+        status="completed", status_code=200, result=msgspec.json.encode(result), error=None
+    )
+
+
+def failed(error: SpeechError) -> Outcome:
+    """The end of a job that failed with this error."""
+    return Outcome(
+        status="failed",
+        status_code=error.status_code,
+        result=None,
+        error=msgspec.json.encode(error.response()),
+    )
+
+
+def cancelled() -> Outcome:
+    """The end of a job that its caller cancelled."""
+    return failed(SpeechError(CLIENT_CLOSED_REQUEST, "cancelled", "the job was cancelled"))
+
+
+def overdue() -> Outcome:
+    """The end of a job whose deadline came first."""
+    return failed(
+        SpeechError(504, "deadline_exceeded", "the job had not ended by its deadline")
+    )
+
+
+def _result(stored: StoredRequest, rendered: Rendered, latency_ms: int) -> SpeechResult:
+    response_format = stored.speech.response_format or "mp3"
+    encoded = rendered.encoded
+    return SpeechResult(
+        response_format=response_format,
+        content_type=CONTENT_TYPES[response_format],
+        audio_url="",
+        size_bytes=encoded.size_bytes,
+        sha256=rendered.sha256,
+        duration_seconds=round(encoded.duration_seconds, 3),
+        sample_rate=encoded.sample_rate,
+        usage=Usage(
+            input_chars=len(stored.speech.input), audio_seconds=round(encoded.duration_seconds, 3)
+        ),
+        warnings=list(rendered.warnings),
+        extra_fields=ResultExtraFields(
+            provider=rendered.target.provider,
+            model_requested=stored.speech.model,
+            model_used=rendered.target.id,
+            latency_ms=latency_ms,
+            attempts=list(rendered.attempts),
+            ignored_params=ignored_params(stored),
+        ),
+    )

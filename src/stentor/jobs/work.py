@@ -1,0 +1,184 @@
+"""What a job does: its request is read, rendered, and the audio put where it is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import time
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import structlog
+from obstore.exceptions import BaseError
+
+from stentor.blobs import BlobStore
+from stentor.contract import CONTENT_TYPES, Progress, ResponseFormat
+from stentor.disk import DiskGuard
+from stentor.engines.base import Flow
+from stentor.errors import SpeechError
+from stentor.jobs.checkpoints import Checkpoints, KeptSpeaker
+from stentor.jobs.feed import JobFeed, Live
+from stentor.jobs.outcome import completed, failed
+from stentor.jobs.record import JobRecord, Outcome
+from stentor.jobs.store import StoreClosed, StoreFull
+from stentor.requests import StoredRequest, check
+from stentor.routing.catalogue import Catalogue
+from stentor.synthesis import Speech, Synthesizer
+
+log = structlog.get_logger(__name__)
+
+PLANNING = "planning"
+
+
+class NoRoom(Exception):
+    """The disk has no room for the job's audio."""
+
+
+class Progressing:
+    """How far a job has come in this attempt, and whoever follows it being told.
+
+    Attributes:
+        value: the newest progress.
+    """
+
+    def __init__(self, job_id: str, feed: JobFeed) -> None:
+        self.value = Progress()
+        self._job_id = job_id
+        self._feed = feed
+        self._speaker: KeptSpeaker | None = None
+        self._planning: Path | None = None
+        self._format: ResponseFormat = "mp3"
+
+    def begin(
+        self, speaker: KeptSpeaker, planning: Path, response_format: ResponseFormat
+    ) -> None:
+        """The work begins; the mark at `planning` is to go once the text is planned."""
+        self._speaker = speaker
+        self._planning = planning
+        self._format = response_format
+
+    @property
+    def spoken(self) -> int:
+        """How many segments were spoken in this attempt that no attempt before had spoken."""
+        return self._speaker.spoken if self._speaker is not None else 0
+
+    def on_audio(self, path: Path, target: int) -> None:
+        self._feed.set_live(self._job_id, Live(path, target, self._format))
+
+    def on_progress(self, progress: Progress) -> None:
+        if self._planning is not None:
+            self._planning.unlink(missing_ok=True)
+            self._planning = None
+        self.value = progress
+        self._feed.notify(self._job_id)
+
+
+class Work:
+    """Renders requests into the blob store.
+
+    Args:
+        spool: folder for files being made. A file whose name begins with a job's id tells that
+            the job was at work: what a crash leaves there are the suspects.
+        when_full: whether a job waits for room on a full disk, between two segments, or fails.
+    """
+
+    def __init__(
+        self,
+        blobs: BlobStore,
+        synthesizer: Synthesizer,
+        catalogue: Catalogue,
+        checkpoints: Checkpoints,
+        guard: DiskGuard,
+        *,
+        spool: Path,
+        max_input_chars: int,
+        when_full: Literal["wait", "fail"],
+    ) -> None:
+        self._blobs = blobs
+        self._synthesizer = synthesizer
+        self._catalogue = catalogue
+        self._checkpoints = checkpoints
+        self._guard = guard
+        self._spool = spool
+        self._max_input_chars = max_input_chars
+        self._when_full = when_full
+
+    async def run(self, job: JobRecord, progressing: Progressing) -> Outcome:
+        """Run one attempt at a job; the answer is how the job ends.
+
+        Raises:
+            NoRoom, StoreFull: there is no room on the disk.
+            OSError, obstore.exceptions.BaseError, StoreClosed: what is needed is out of reach.
+        """
+        started = time.monotonic()
+        path = self._path(job)
+        planning = path.with_name(f"{path.name}.{PLANNING}")
+        private = False
+        try:
+            stored, speech = await asyncio.to_thread(self._read, job, planning)
+            private = speech.request.enable_logging is False
+            speaker = self._checkpoints.speaker(
+                Flow(job.owner, job.id, job.priority), private=private, before_each=self._room
+            )
+            progressing.begin(speaker, planning, speech.response_format)
+            rendered = await self._synthesizer.render(
+                speech, path, speaker=speaker, listener=progressing
+            )
+            outcome = completed(stored, rendered, round((time.monotonic() - started) * 1000))
+            content_type = CONTENT_TYPES[speech.response_format]
+            await self._blobs.put(job.id, rendered.path, content_type)
+        except SpeechError as error:
+            return failed(_named(error, job))
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise NoRoom("the disk is full") from error
+            raise
+        except (NoRoom, StoreFull, StoreClosed, BaseError):
+            raise
+        except Exception as error:
+            # What a library says may quote the text.
+            log.error("job.failed", job_id=job.id, exc_info=None if private else error)
+            return failed(
+                SpeechError(500, "internal_error", f"the job failed: {type(error).__name__}")
+            )
+        return outcome
+
+    async def discard(self, job: JobRecord) -> None:
+        """Remove the audio of a job that has no use for it any more."""
+        await self._blobs.delete([job.id])
+
+    def clean(self, job: JobRecord) -> None:
+        """Remove what this attempt left in the spool."""
+        for left in self._spool.glob(f"{self._path(job).name}*"):
+            left.unlink(missing_ok=True)
+
+    def _path(self, job: JobRecord) -> Path:
+        return self._spool / f"{job.id}.{job.attempt}"
+
+    async def _room(self) -> None:
+        if not self._guard.full:
+            return
+        if self._when_full == "fail":
+            raise NoRoom("the disk is nearly full ([storage] min_free_bytes)")
+        await self._guard.wait_for_room()
+
+    def _read(self, job: JobRecord, planning: Path) -> tuple[StoredRequest, Speech]:
+        planning.touch()
+        stored = msgspec.json.decode(job.request, type=StoredRequest)
+        return stored, check(stored, self._catalogue, max_input_chars=self._max_input_chars)
+
+
+def suspects(spool: Path) -> set[str]:
+    """Empty the spool that a crash left behind; returns the jobs that were at work in it."""
+    found = set()
+    for left in spool.iterdir():
+        found.add(left.name.partition(".")[0])
+        left.unlink()
+    return found
+
+
+def _named(error: SpeechError, job: JobRecord) -> SpeechError:
+    """The error with the model that the request named, which may have been an alias."""
+    error.model = msgspec.json.decode(job.request, type=StoredRequest).speech.model
+    return error
