@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 SYNC = $(UV) pip install --quiet --python $(BIN)/python --require-hashes
 
-.PHONY: serve install test lint format bench lock clean
+.PHONY: serve install test lint format bench chaos lock clean
 
 serve: $(VENV)/.serve
 	@$(BIN)/stentor serve
@@ -27,6 +27,11 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m bench
+
+# Kills the server and its engines over and over; SEED=... does so again (docs/chaos.md).
+chaos: $(VENV)/.dev
+	@PYTHONPATH=tests $(BIN)/python -m chaos.driver $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m pytest tests/chaos
 
 clean:
 	rm -rf $(VENV)

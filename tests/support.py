@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +27,19 @@ STENTOR = (sys.executable, "-m", "stentor")
 class Server:
     """`stentor serve` as a child process."""
 
-    def __init__(self, data_dir: Path, *options: str, **environ: str) -> None:
+    def __init__(
+        self, data_dir: Path, *options: str, log: Path | None = None, **environ: str
+    ) -> None:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("STENTOR_")}
         self.data_dir = data_dir
-        self.process = subprocess.Popen(
-            [*STENTOR, "serve", "--port", "0", "--data-dir", str(data_dir), *options],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=clean | environ,
-        )
+        with log.open("ab") if log is not None else nullcontext() as stderr:
+            self.process = subprocess.Popen(
+                [*STENTOR, "serve", "--port", "0", "--data-dir", str(data_dir), *options],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                env=clean | environ,
+            )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         match = re.search(r"http://\S+", line)

@@ -147,7 +147,7 @@ def _write_durably(data: bytes, spool: Path, target: Path) -> None:
     handle, name = tempfile.mkstemp(prefix=PARTIAL_PREFIX, dir=spool)
     path = Path(name)
     try:
-        with open(handle, "wb") as file:
+        with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

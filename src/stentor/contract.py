@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 ResponseFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 JobStatus = Literal["pending", "processing", "completed", "failed"]
 Priority = Literal["low", "normal", "high"]
+DeliveryState = Literal["pending", "delivered", "failed"]
 ErrorType = Literal[
     "invalid_request_error",
     "authentication_error",
@@ -28,8 +29,10 @@ Timestamp = Annotated[datetime, Meta(tz=True)]
 RESPONSE_FORMATS: tuple[ResponseFormat, ...] = get_args(ResponseFormat)
 JOB_STATUSES: tuple[JobStatus, ...] = get_args(JobStatus)
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
+DELIVERY_STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)
 
 REQUEST_TYPE: Literal["speech"] = "speech"
+JOBS_PATH = "/v1/async/audio/speech"
 
 CONTENT_TYPES: dict[ResponseFormat, str] = {
     "mp3": "audio/mpeg",
@@ -299,3 +302,84 @@ class Health(Struct, frozen=True):
 
     status: Literal["ok", "draining"]
     version: str
+
+
+class WebhookUrls(Struct, frozen=True, omit_defaults=True):
+    """Where the job and its audio are."""
+
+    job: str
+    audio: str | None = None
+
+
+class WebhookData(Struct, frozen=True, omit_defaults=True):
+    """The job that a webhook tells of. Too large a result is left out, its audio first."""
+
+    id: str
+    status: Literal["completed", "failed"]
+    status_code: int
+    created_at: Timestamp
+    completed_at: Timestamp
+    expires_at: Timestamp
+    urls: WebhookUrls
+    request_id: str | None = None
+    result: SpeechResult | None = None
+    result_omitted: bool | None = None
+    error: ErrorResponse | None = None
+
+
+class WebhookEvent(Struct, frozen=True):
+    """The body of a webhook (Standard Webhooks). `timestamp` is when the job ended."""
+
+    type: Literal["async_job.completed", "async_job.failed"]
+    timestamp: Timestamp
+    data: WebhookData
+
+
+class WebhookEndpoint(Struct, frozen=True, omit_defaults=True):
+    """An endpoint that the caller may name, without its secrets and its URL's query."""
+
+    name: str
+    url: str
+    enabled: bool
+    disabled_at: Timestamp | None = None
+    disabled_reason: str | None = None
+
+
+class WebhookEndpointList(Struct, frozen=True):
+    """The body of `GET /v1/webhooks`."""
+
+    data: list[WebhookEndpoint]
+    object: Literal["list"] = "list"
+
+
+class WebhookAttempt(Struct, frozen=True, omit_defaults=True):
+    """One attempt at a delivery. `error` says why it did not succeed."""
+
+    number: int
+    at: Timestamp
+    latency_ms: int
+    status_code: int | None = None
+    error: str | None = None
+
+
+class WebhookDelivery(Struct, frozen=True, omit_defaults=True):
+    """A call that is owed for a job; `id` is the `webhook-id` of every attempt."""
+
+    id: str
+    job_id: str
+    webhook: str
+    type: Literal["async_job.completed", "async_job.failed"]
+    state: DeliveryState
+    ended_at: Timestamp
+    next_attempt_at: Timestamp | None = None
+    attempts: list[WebhookAttempt] | None = None
+
+
+class WebhookDeliveryList(Struct, frozen=True):
+    """A page of deliveries, newest first."""
+
+    data: list[WebhookDelivery]
+    has_more: bool
+    first_id: str | None = None
+    last_id: str | None = None
+    object: Literal["list"] = "list"

@@ -30,8 +30,15 @@ from stentor.jobs.work import Work, suspects
 from stentor.routing.catalogue import Catalogue
 from stentor.synthesis import Synthesizer
 from stentor.text.plan import Pauses
+from stentor.webhooks.deliverer import Deliverer
+from stentor.webhooks.endpoints import Endpoints
+from stentor.webhooks.sender import Sender
+from stentor.webhooks.sqlite import SqliteDeliveries
+from stentor.webhooks.store import DeliveryStore
 
 log = structlog.get_logger(__name__)
+
+DEFAULT_BASE_URL = "http://127.0.0.1:8080"
 
 
 class DataDirInUse(Exception):
@@ -49,6 +56,15 @@ class Voices:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhooks:
+    """Who is called when jobs have ended, and what came of it."""
+
+    endpoints: Endpoints
+    store: DeliveryStore
+    deliverer: Deliverer
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """The whole server but HTTP."""
 
@@ -59,6 +75,7 @@ class Gateway:
     runner: JobRunner
     feed: JobFeed
     guard: DiskGuard
+    webhooks: Webhooks
 
     @property
     def draining(self) -> bool:
@@ -118,8 +135,13 @@ async def open_voices(config: Config, *, warm: bool) -> AsyncIterator[Voices]:
 
 
 @asynccontextmanager
-async def open_gateway(config: Config) -> AsyncIterator[Gateway]:
+async def open_gateway(
+    config: Config, *, base_url: str = DEFAULT_BASE_URL
+) -> AsyncIterator[Gateway]:
     """Open the store, start the engines and begin to take jobs; undo it all at the end.
+
+    Args:
+        base_url: what the URLs in webhooks begin with, unless the configuration says it.
 
     Raises:
         DataDirInUse: another process has the data directory.
@@ -144,6 +166,11 @@ async def open_gateway(config: Config) -> AsyncIterator[Gateway]:
         voices = await stack.enter_async_context(open_voices(config, warm=True))
         guard = DiskGuard(data_dir, config.storage.min_free_bytes)
         feed = JobFeed()
+        stack.callback(feed.close)
+        webhooks = _webhooks(config, store, blobs, base_url)
+        webhooks.deliverer.start()
+        stack.push_async_callback(webhooks.deliverer.close)
+        log_ms = config.jobs.webhook_log_seconds * 1000
         sweeper = Sweeper(
             store,
             blobs,
@@ -152,7 +179,13 @@ async def open_gateway(config: Config) -> AsyncIterator[Gateway]:
             interval_s=config.jobs.sweep_interval_seconds,
             cache_bytes=config.cache.max_bytes,
             cache_age_ms=config.cache.max_age_seconds * 1000,
+            more=[lambda now_ms: webhooks.store.purge(now_ms - log_ms)],
         )
+
+        def on_end() -> None:
+            sweeper.notify()
+            webhooks.deliverer.notify()
+
         runner = JobRunner(
             store,
             Work(
@@ -175,13 +208,26 @@ async def open_gateway(config: Config) -> AsyncIterator[Gateway]:
             lease_ms=config.jobs.lease_seconds * 1000,
             max_attempts=config.jobs.max_attempts,
             when_full=config.storage.when_full,
-            on_end=sweeper.notify,
+            on_end=on_end,
         )
         runner.start()
         stack.push_async_callback(runner.close)
         sweeper.start()
         stack.push_async_callback(sweeper.close)
-        yield Gateway(config, voices, store, blobs, runner, feed, guard)
+        yield Gateway(config, voices, store, blobs, runner, feed, guard, webhooks)
+
+
+def _webhooks(config: Config, store: SqliteStore, blobs: BlobStore, base_url: str) -> Webhooks:
+    endpoints = Endpoints(config.webhooks)
+    deliveries = SqliteDeliveries(store.writer, store.reader)
+    deliverer = Deliverer(
+        deliveries,
+        blobs,
+        endpoints,
+        Sender(),
+        base_url=config.server.public_url or base_url,
+    )
+    return Webhooks(endpoints, deliveries, deliverer)
 
 
 def _hold(data_dir: Path, stack: AsyncExitStack) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import urlsplit
@@ -21,12 +21,16 @@ class ClientError(Exception):
     """A call that did not succeed; the message says why in one line.
 
     Attributes:
-        status_code: what the server answered with; None if it gave no answer.
+        status_code: what the server answered with; None if there is no answer.
     """
 
     def __init__(self, message: str, status_code: int | None = None) -> None:
         super().__init__(message)
         self.status_code = status_code
+
+
+class Unreachable(ClientError):
+    """The server gave no answer at all."""
 
 
 class Client:
@@ -70,25 +74,37 @@ class Client:
             return read(response)
 
     @contextmanager
-    def stream(self, method: str, path: str, body: object = None) -> Iterator[HTTPResponse]:
+    def stream(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        headers: Mapping[str, str] = {},
+        timeout_s: float = TIMEOUT_S,
+    ) -> Iterator[HTTPResponse]:
         """The answer to a call, its body still to be read with `read`.
+
+        Args:
+            body: sent as JSON, unless it is None.
+            timeout_s: how long to wait for the answer, and for each piece of its body.
 
         Raises:
             ClientError: there was no answer, or it was an error.
         """
         connect = HTTPSConnection if self._secure else HTTPConnection
-        connection = connect(self._host, self._port, timeout=TIMEOUT_S)
-        headers = dict(self._headers)
+        connection = connect(self._host, self._port, timeout=timeout_s)
+        sent = {**self._headers, **headers}
         data = None
         if body is not None:
             data = msgspec.json.encode(body)
-            headers["Content-Type"] = "application/json"
+            sent["Content-Type"] = "application/json"
         try:
             try:
-                connection.request(method, self._prefix + path, data, headers)
+                connection.request(method, self._prefix + path, data, sent)
                 response = connection.getresponse()
             except (OSError, HTTPException) as error:
-                raise ClientError(
+                raise Unreachable(
                     f"no answer from {self._url}: {_reason(error)}; is `stentor serve` running "
                     "there? Another address: --url or STENTOR_URL"
                 ) from error
@@ -100,15 +116,20 @@ class Client:
 
 
 def read(response: HTTPResponse, size: int | None = None) -> bytes:
-    """The rest of the body, or the next up to `size` bytes of it.
+    """The rest of the body, or up to `size` of its next bytes; nothing at its end.
 
     Raises:
-        ClientError: the connection was cut before its end.
+        ClientError: the connection was cut before the end.
     """
     try:
-        return response.read() if size is None else response.read(size)
+        if size is None:
+            return response.read()
+        data = response.read1(size)
     except (OSError, HTTPException) as error:
         raise ClientError(f"the answer broke off: {_reason(error)}") from error
+    if not data and response.length:
+        raise ClientError(f"the answer broke off: {response.length} bytes are missing")
+    return data
 
 
 def _reason(error: Exception) -> str:

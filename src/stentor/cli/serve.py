@@ -98,7 +98,7 @@ async def _serve(config: Config) -> None:
     # Bound first, so that a port in use is said before a voice is loaded.
     bound = bind(config.server.host, config.server.port)
     with bound:
-        async with open_gateway(config) as gateway:
+        async with open_gateway(config, base_url=_address(bound)) as gateway:
             server = _Server(
                 uvicorn.Config(
                     build_app(gateway),
@@ -155,9 +155,13 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _greet(gateway: Gateway, bound: socket.socket) -> None:
+def _address(bound: socket.socket) -> str:
     host, port = bound.getsockname()[:2]
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _greet(gateway: Gateway, bound: socket.socket) -> None:
+    address = _address(bound)
     print(f"Stentor is at {address}  (docs: {address}/docs)")
     voices = gateway.voices.catalogue.voices()
     for voice in voices:

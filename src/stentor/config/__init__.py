@@ -3,6 +3,7 @@
 from stentor.config.load import load
 from stentor.config.schema import (
     Audio,
+    Cache,
     Config,
     Engines,
     Jobs,
@@ -14,11 +15,13 @@ from stentor.config.schema import (
     Secret,
     Server,
     Storage,
+    Webhook,
 )
 from stentor.config.sources import ConfigError
 
 __all__ = [
     "Audio",
+    "Cache",
     "Config",
     "ConfigError",
     "Engines",
@@ -31,5 +34,6 @@ __all__ = [
     "Secret",
     "Server",
     "Storage",
+    "Webhook",
     "load",
 ]

@@ -5,6 +5,7 @@ Each of them is checked on its own, so that an error can say where the value sta
 
 from __future__ import annotations
 
+import base64
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,8 @@ from stentor.config.sources import (
     from_file,
     refuse_unknown_variables,
 )
+
+WEBHOOK_SECRET_PREFIX = "whsec_"
 
 _SECRET = re.compile(rf"[!-~]{{{MIN_SECRET_CHARS},}}")
 
@@ -165,6 +168,17 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def is_webhook_secret(text: str) -> bool:
+    """Whether a text is a symmetric secret as the Standard Webhooks specification has it."""
+    if not text.startswith(WEBHOOK_SECRET_PREFIX):
+        return False
+    try:
+        secret = base64.b64decode(text.removeprefix(WEBHOOK_SECRET_PREFIX), validate=True)
+    except ValueError:
+        return False
+    return 24 <= len(secret) <= 64
+
+
 def _contradictions(config: Config) -> Iterator[tuple[KeyPath, str]]:
     """What is wrong between options: the path of one that was set, and the problem."""
     jobs, kokoro = config.jobs, config.providers.kokoro
@@ -179,6 +193,15 @@ def _contradictions(config: Config) -> Iterator[tuple[KeyPath, str]]:
         yield ("providers", "kokoro", "model"), "expected voices to be set as well"
     if kokoro.voices and not kokoro.model:
         yield ("providers", "kokoro", "voices"), "expected model to be set as well"
+    for name, webhook in config.webhooks.items():
+        for option in ("secret", "old_secret"):
+            secret = getattr(webhook, option)
+            if secret is not None and not is_webhook_secret(secret.reveal()):
+                problem = "expected whsec_ and 24 to 64 bytes as base64"
+                yield ("webhooks", name, option), problem
+        if webhook.key is not None and webhook.key not in config.keys:
+            problem = f"there is no [keys.{webhook.key}]"
+            yield ("webhooks", name, "key"), problem
     owners: dict[Secret, str] = {}
     for owner, key in config.keys.items():
         first = owners.setdefault(key.value, owner)

@@ -35,9 +35,10 @@ The file is the one that the command line names, else the one that the environme
 - **Order.** The command line wins over the environment, which wins over the file, which wins
   over the defaults.
 - **Environment.** Every option has a variable, named in its table below. Texts and paths are
-  written as they are, numbers and booleans as in TOML: `9000`, `true`. The tables `[models]` and
-  `[keys]` take a TOML inline table, whose entries are added to the file's or replace them:
-  `STENTOR_KEYS='{ alice = { value = "env:ALICE_KEY" } }'`. An empty variable counts as not set.
+  written as they are, numbers and booleans as in TOML: `9000`, `true`. The tables `[models]`,
+  `[keys]` and `[webhooks]` take a TOML inline table, whose entries are added to the file's or
+  replace them: `STENTOR_KEYS='{ alice = { value = "env:ALICE_KEY" } }'`. An empty variable counts
+  as not set.
 - **Mistakes stop the start.** An unknown option, an unknown variable that begins with `STENTOR_`
   or a value out of its range ends the start with a message that says where it stands and
   what was expected. The variables with which Kubernetes announces a service named `stentor` are

@@ -226,6 +226,14 @@ class Jobs(Section, frozen=True):
             description="How long an Idempotency-Key is remembered",
         ),
     ] = 48 * 3600
+    webhook_log_seconds: Annotated[
+        int,
+        Meta(
+            ge=5 * 86_400,
+            le=315_360_000,
+            description="How long webhook deliveries and their log are kept after the job's end",
+        ),
+    ] = 30 * 86_400
 
 
 class Engines(Section, frozen=True):
@@ -335,6 +343,60 @@ class Key(Section, frozen=True):
     ]
 
 
+class Webhook(Section, frozen=True):
+    """An endpoint that callers may have called when a job ends (x-bf-async-webhook: NAME)."""
+
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"\Ahttps?://[^/\s]+\S*\Z",
+            extra={"expected": "a URL such as https://example.com/hook"},
+            description="Where the calls go. An address that is not public is refused when the "
+            "connection is made, unless allow_private is true",
+        ),
+    ]
+    secret: Annotated[
+        Secret,
+        Meta(
+            description="What the calls are signed with: whsec_ and 24 to 64 bytes as base64, "
+            "as `stentor webhooks secret` makes it"
+        ),
+    ]
+    old_secret: (
+        Annotated[
+            Secret,
+            Meta(description="Signed with as well, while receivers change to a new secret"),
+        ]
+        | None
+    ) = None
+    key: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"\A[A-Za-z0-9_-]{1,64}\Z",
+                extra={"expected": "the name of a [keys.NAME] table"},
+                description="The only caller that may use the endpoint; default: every caller",
+            ),
+        ]
+        | None
+    ) = None
+    allow_private: Annotated[
+        bool, Meta(description="Let the URL lead to loopback, private and link-local addresses")
+    ] = False
+    timeout_seconds: Annotated[
+        int, Meta(ge=1, le=120, description="How long a call may take until it has been answered")
+    ] = 20
+    max_body_bytes: Annotated[
+        int,
+        Meta(
+            ge=4096,
+            le=64 * 1024**2,
+            description="Largest body of a call; beyond it, first the audio is left out of the "
+            "result, then the result",
+        ),
+    ] = 256 * 1024
+
+
 class Logging(Section, frozen=True):
     """What is logged, and in which form."""
 
@@ -363,6 +425,16 @@ Target = Annotated[
         description='The model that a request for ALIAS gets: "tts-1" = "piper/en_US-joe-medium"',
     ),
 ]
+WebhookName = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z0-9_.-]{1,64}\Z",
+        extra={
+            "name": "NAME",
+            "expected": "a name of 1 to 64 characters out of A-Z a-z 0-9 _ . -",
+        },
+    ),
+]
 KeyName = Annotated[
     str,
     Meta(
@@ -384,6 +456,7 @@ class Config(Section, frozen=True):
     providers: Providers = Providers()
     models: dict[Alias, Target] = {}
     keys: dict[KeyName, Key] = {}
+    webhooks: dict[WebhookName, Webhook] = {}
     logging: Logging = Logging()
 
     @property

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
@@ -125,7 +126,7 @@ def main() -> None:
     # Libraries print and log what they are given, which is a caller's text; what a caller should
     # know is in the answer's warnings. Frames go out through a copy that prints cannot reach.
     sink = os.fdopen(os.dup(1), "wb")
-    with open(os.devnull, "wb") as nowhere:
+    with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
     logging.disable()
     body = _read(source)

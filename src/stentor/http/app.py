@@ -25,6 +25,7 @@ from stentor.http.keys import Keys
 from stentor.http.openapi import document
 from stentor.http.render import JOBS_PATH, error_response, json_response
 from stentor.http.submit import Submission
+from stentor.http.webhooks import webhook_routes
 from stentor.jobs.store import StoreClosed, StoreFull
 
 STATIC = Path(__file__).parent / "static"
@@ -77,6 +78,7 @@ def build_app(gateway: Gateway) -> ASGIApp:
             Route(f"{JOBS_PATH}/{{job_id}}", job, methods=["GET", "DELETE"]),
             Route(f"{JOBS_PATH}/{{job_id}}/audio", jobs.audio),
             Route(f"{JOBS_PATH}/{{job_id}}/events", jobs.events, methods=["GET"]),
+            *webhook_routes(gateway.webhooks, keys),
             Route("/v1/models", models),
             Route("/v1/audio/voices", voices),
             Route("/health", health),

@@ -17,6 +17,7 @@ from stentor.contract import AudioDelta, JobProgress, JobRestarted
 from stentor.errors import invalid
 from stentor.gateway import Gateway
 from stentor.http.follow import Follow, Piece, Position, has_ended
+from stentor.http.headers import read_flag
 from stentor.http.render import encode, job_view, without_audio
 from stentor.http.streaming import Sending, streamed
 from stentor.jobs.record import JobRecord
@@ -50,19 +51,19 @@ def read_wanted(request: Request) -> Wanted:
     Raises:
         SpeechError: 400 when one of them is malformed.
     """
-    query = request.query_params
     name = "last-event-id" if "last-event-id" in request.headers else "last_event_id"
-    last = request.headers.get("last-event-id", query.get("last_event_id", "0.0"))
+    last = request.headers.get("last-event-id", request.query_params.get("last_event_id", "0.0"))
     match = _ID.fullmatch(last)
     if match is None:
         raise invalid(
             f"{name}: expected the id of an event, such as 0.49152, got {last[:40]!r}", param=name
         )
-    audio = query.get("audio", "true")
-    if audio not in ("true", "false"):
-        raise invalid(f"audio: expected true or false, got {audio[:40]!r}", param="audio")
     generation, count, end = match.groups()
-    return Wanted(Position(int(generation), int(count)), end is not None, audio == "true")
+    return Wanted(
+        Position(int(generation), int(count)),
+        over=end is not None,
+        audio=read_flag(request, "audio", default=True),
+    )
 
 
 def events(gateway: Gateway, wanted: Wanted, job_id: str, owner: str, base: URL | str) -> ASGIApp:

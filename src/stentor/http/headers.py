@@ -1,4 +1,4 @@
-"""Reading what a request says beside its body: its headers."""
+"""Reading what a request says beside its body: its headers and its query string."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from starlette.requests import Request
 
 from stentor.contract import PRIORITIES, Priority
-from stentor.errors import SpeechError, invalid
+from stentor.errors import invalid
 from stentor.http.prefer import preferences
 
 TTL_HEADER = "x-bf-async-job-result-ttl"
@@ -125,6 +125,18 @@ def read_wait_query(request: Request, *, maximum: int) -> float | None:
     return min(float(value), maximum)
 
 
+def read_flag(request: Request, name: str, *, default: bool) -> bool:
+    """A parameter of the query string that is true or false.
+
+    Raises:
+        SpeechError: 400 when it is neither.
+    """
+    value = request.query_params.get(name, str(default).lower())
+    if value not in ("true", "false"):
+        raise invalid(f"{name}: expected true or false, got {value[:40]!r}", param=name)
+    return value == "true"
+
+
 def _integer(header: str, value: str, minimum: int, maximum: int) -> int:
     if not re.fullmatch(r"[0-9]{1,12}", value.strip()) or not minimum <= int(value) <= maximum:
         raise invalid(
@@ -132,10 +144,3 @@ def _integer(header: str, value: str, minimum: int, maximum: int) -> int:
             param=header,
         )
     return int(value)
-
-
-def no_webhook(name: str) -> SpeechError:
-    """The error for a webhook that is not configured."""
-    return invalid(
-        f"{WEBHOOK_HEADER}: no webhook is configured, got {name[:40]!r}", param=WEBHOOK_HEADER
-    )

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import re
-
-import uuid_utils
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from stentor.contract import JOB_STATUSES, JobList, JobStatus
-from stentor.errors import invalid
+from stentor.errors import SpeechError, invalid
 from stentor.gateway import Gateway
 from stentor.http.answer import job_answer, no_such_job, read_job_id
 from stentor.http.events import events, read_wanted
 from stentor.http.follow import has_ended, until_ended
-from stentor.http.headers import read_headers, read_wait_preference, read_wait_query
+from stentor.http.headers import read_flag, read_headers, read_wait_preference, read_wait_query
 from stentor.http.keys import Keys
 from stentor.http.live import ended_audio, live_audio
+from stentor.http.paging import read_job_id_query, read_limit
 from stentor.http.render import base_url, job_view, json_response, without_audio
 from stentor.http.streaming import unless_gone
 from stentor.jobs.clock import now_ms
 from stentor.jobs.outcome import cancelled
 from stentor.jobs.record import JobRecord
-
-DEFAULT_PAGE = 20
-MAX_PAGE = 100
 
 
 class JobsApi:
@@ -37,9 +32,13 @@ class JobsApi:
 
     async def list_jobs(self, request: Request) -> Response:
         owner = self._keys.owner(read_headers(request))
-        limit = _limit(request)
+        limit = read_limit(request)
         records = await self._gateway.store.list_jobs(
-            owner, now_ms(), limit=limit + 1, after=_after(request), status=_status(request)
+            owner,
+            now_ms(),
+            limit=limit + 1,
+            after=read_job_id_query(request, "after"),
+            status=_status(request),
         )
         base = base_url(request)
         data = [without_audio(job_view(record, base=base)) for record in records[:limit]]
@@ -89,12 +88,15 @@ class JobsApi:
     async def delete(self, request: Request) -> Response:
         owner = self._keys.owner(read_headers(request))
         job_id = read_job_id(request)
+        cancel_only = read_flag(request, "cancel_only", default=False)
         store = self._gateway.store
         ended = await store.cancel(job_id, owner, cancelled(), now_ms())
         if ended is not None:
             self._gateway.runner.cancel(job_id)
             return json_response(job_view(ended, base=base_url(request)))
-        await self._find(request)
+        _, record = await self._find(request)
+        if cancel_only:
+            raise SpeechError(409, "already_ended", f"the job is {record.status} already")
         await self._gateway.blobs.delete([job_id])
         await store.delete(job_id, owner)
         return Response(status_code=204)
@@ -105,27 +107,6 @@ class JobsApi:
         if record is None:
             raise no_such_job()
         return owner, record
-
-
-def _limit(request: Request) -> int:
-    value = request.query_params.get("limit", str(DEFAULT_PAGE))
-    if not re.fullmatch(r"[0-9]{1,9}", value) or not 1 <= int(value) <= MAX_PAGE:
-        raise invalid(
-            f"limit: expected an integer from 1 to {MAX_PAGE}, got {value[:40]!r}", param="limit"
-        )
-    return int(value)
-
-
-def _after(request: Request) -> str | None:
-    value = request.query_params.get("after")
-    if value is None:
-        return None
-    try:
-        return str(uuid_utils.UUID(value))
-    except ValueError:
-        raise invalid(
-            f"after: expected the id of a job, got {value[:40]!r}", param="after"
-        ) from None
 
 
 def _status(request: Request) -> JobStatus | None:

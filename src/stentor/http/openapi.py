@@ -34,7 +34,6 @@ from stentor.http.headers import (
     TTL_HEADER,
     WEBHOOK_HEADER,
 )
-from stentor.http.jobs import DEFAULT_PAGE, MAX_PAGE
 from stentor.http.openapi_parts import (
     APPLIED,
     PREFER,
@@ -47,6 +46,8 @@ from stentor.http.openapi_parts import (
     operation,
     query,
 )
+from stentor.http.openapi_webhooks import WEBHOOK_TYPES, webhook_paths
+from stentor.http.paging import DEFAULT_PAGE, MAX_PAGE
 from stentor.http.render import JOBS_PATH
 
 _TYPES = (
@@ -60,6 +61,7 @@ _TYPES = (
     ModelList,
     VoiceList,
     Health,
+    *WEBHOOK_TYPES,
 )
 
 DEFAULTS = Jobs()
@@ -117,7 +119,14 @@ def _document(jobs: Jobs) -> Json:
                         "200": json_body("Job", "The job was cancelled"),
                         "204": {"description": "The job and its audio are deleted"},
                     },
-                    errors=(401, 404, 503),
+                    errors=(400, 401, 404, 409, 503),
+                    parameters=[
+                        query(
+                            "cancel_only",
+                            {"type": "boolean", "default": False},
+                            "Leave a finished job alone: 409",
+                        ),
+                    ],
                 ),
             },
             f"{JOBS_PATH}/{{job_id}}/audio": {
@@ -141,6 +150,7 @@ def _document(jobs: Jobs) -> Json:
                 "parameters": [job_id()],
                 "get": _events(),
             },
+            **webhook_paths(),
             "/v1/models": {
                 "get": operation(
                     "listModels",

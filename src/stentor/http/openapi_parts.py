@@ -55,7 +55,7 @@ _ERRORS = {
     401: "No key, or an unknown one",
     404: "Unknown, expired or another caller's",
     408: "The request did not arrive in time",
-    409: "The job failed",
+    409: "The job does not stand as this call needs it",
     413: "The body or its input is too large",
     415: "Not JSON",
     416: "No byte of the audio lies in the range",

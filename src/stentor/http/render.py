@@ -10,11 +10,11 @@ from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import Response
 
+from stentor.contract import JOBS_PATH as JOBS_PATH
 from stentor.contract import ErrorResponse, Job, SpeechResult
 from stentor.errors import SpeechError
 from stentor.jobs.record import JobRecord
 
-JOBS_PATH = "/v1/async/audio/speech"
 RETRY_AFTER_S = 1
 
 _encoder = msgspec.json.Encoder()

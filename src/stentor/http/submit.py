@@ -19,7 +19,6 @@ from stentor.http.follow import has_ended, until_ended
 from stentor.http.headers import (
     IDEMPOTENCY_HEADER,
     WEBHOOK_HEADER,
-    no_webhook,
     read_deadline,
     read_headers,
     read_idempotency_key,
@@ -80,7 +79,7 @@ class Submission:
         key = read_idempotency_key(headers)
         webhook = headers.get(WEBHOOK_HEADER)
         if webhook is not None:
-            raise no_webhook(webhook)
+            gateway.webhooks.endpoints.check(webhook, owner)
         body = await read_json_body(request, headers, max_bytes=config.server.max_body_bytes)
         if len(body) > INLINE_BODY_BYTES:
             prepared = await asyncio.to_thread(self._prepare, body, key is not None)

@@ -47,7 +47,9 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        # A full disk, for one, has taken the transaction with it.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
 
 

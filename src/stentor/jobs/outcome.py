@@ -41,9 +41,7 @@ def cancelled() -> Outcome:
 
 def overdue() -> Outcome:
     """The end of a job whose deadline came first."""
-    return failed(
-        SpeechError(504, "deadline_exceeded", "the job had not ended by its deadline")
-    )
+    return failed(SpeechError(504, "deadline_exceeded", "the job had not ended by its deadline"))
 
 
 def _result(stored: StoredRequest, rendered: Rendered, latency_ms: int) -> SpeechResult:

@@ -258,9 +258,7 @@ class JobRunner:
         while True:
             await asyncio.sleep(DEADLINE_INTERVAL_S)
             try:
-                ended = await self._store.fail_overdue(
-                    overdue(), self._clock(), OVERDUE_AT_ONCE
-                )
+                ended = await self._store.fail_overdue(overdue(), self._clock(), OVERDUE_AT_ONCE)
             except Exception:
                 log.exception("jobs.deadlines_failed")
                 continue

@@ -50,9 +50,7 @@ class Progressing:
         self._planning: Path | None = None
         self._format: ResponseFormat = "mp3"
 
-    def begin(
-        self, speaker: KeptSpeaker, planning: Path, response_format: ResponseFormat
-    ) -> None:
+    def begin(self, speaker: KeptSpeaker, planning: Path, response_format: ResponseFormat) -> None:
         """The work begins; the mark at `planning` is to go once the text is planned."""
         self._speaker = speaker
         self._planning = planning
