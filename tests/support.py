@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import nullcontext
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,15 @@ class Server:
 def request(**fields: Any) -> dict[str, Any]:
     """A request body that is fine unless a field given here makes it wrong."""
     return {"model": MODEL, "voice": "joe", "input": "Hello there."} | fields
+
+
+_stories = count()
+
+
+def story(sentences: int) -> str:
+    """A text whose sentences are found in no cache: there are no two alike, here or elsewhere."""
+    number = next(_stories)
+    return " ".join(f"This is sentence {n} of story {number}." for n in range(sentences))
 
 
 class Engine:

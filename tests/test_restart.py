@@ -6,9 +6,9 @@ import signal
 import subprocess
 from pathlib import Path
 
-from support import JOBS, STENTOR, Server
+from support import JOBS, STENTOR, Server, story
 
-LONG = "This is one of many sentences. " * 25
+LONG = story(25)
 
 
 def test_a_job_outlives_a_kill_of_the_server_and_completes_after_the_next_start(
@@ -75,7 +75,7 @@ def test_jobs_that_are_cancelled_in_the_middle_do_no_harm_to_the_server(tmp_path
     try:
         for response_format in ("mp3", "aac", "opus", "flac"):
             jobs = [
-                server.submit(input="A sentence. " * 50, response_format=response_format)["id"]
+                server.submit(input=story(50), response_format=response_format)["id"]
                 for _ in range(4)
             ]
             for job_id in jobs:

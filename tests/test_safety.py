@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support import JOBS, STENTOR, Server, request
+from support import JOBS, STENTOR, Server, request, story
 
 
 def serve(*options: str, port: int = 0) -> subprocess.CompletedProcess[str]:
@@ -108,7 +108,7 @@ def test_a_full_queue_refuses_before_anything_is_accepted(tmp_path: Path) -> Non
     server = Server(tmp_path, STENTOR_JOBS_QUEUE_LIMIT="2", STENTOR_JOBS_CONCURRENCY="1")
     try:
         answers = [
-            server.client.post(JOBS, json=request(input="A long story. " * 200)) for _ in range(6)
+            server.client.post(JOBS, json=request(input=story(200))) for _ in range(6)
         ]
         refused = [answer for answer in answers if answer.status_code == 503]
         assert refused
