@@ -13,13 +13,16 @@ from typing import Annotated, Any, NoReturn
 from cyclopts import App, Parameter
 
 from stentor import __version__
-from stentor.cli.client import DEFAULT_URL, Client, ClientError
+from stentor.cli.client import ClientError
 from stentor.config import Config, ConfigError, load
-from stentor.contract import RESPONSE_FORMATS, JobStatus, ResponseFormat
+from stentor.contract import RESPONSE_FORMATS, ResponseFormat
 
 app = App(name="stentor", help="A self-hosted speech gateway.", version=__version__)
-jobs = App(name="jobs", help="List, follow, cancel and download the jobs of a running server.")
-app.command(jobs)
+app.command(
+    "stentor.cli.jobs:jobs",
+    name="jobs",
+    help="List, follow, cancel and download the jobs of a running server.",
+)
 app.command(
     "stentor.cli.webhooks:webhooks",
     name="webhooks",
@@ -36,7 +39,6 @@ ServerUrl = Annotated[
 CallerKey = Annotated[
     str | None, Parameter(name="--key", env_var="STENTOR_KEY", help="The key to call it with.")
 ]
-JobId = Annotated[str, Parameter(help="The id of the job.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON, for scripts.")]
 
 
@@ -146,78 +148,6 @@ def voices(*, config: ConfigFile = None) -> None:
     from stentor.cli.voices import run
 
     run(_load(config, {}))
-
-
-@jobs.command(name="list")
-def list_jobs(
-    *,
-    status: Annotated[JobStatus | None, Parameter(help="Only jobs of this status.")] = None,
-    limit: Annotated[int, Parameter(help="How many of the newest jobs.")] = 20,
-    watch: Annotated[bool, Parameter(negative="", help="Refresh until interrupted.")] = False,
-    as_json: AsJson = False,
-    url: ServerUrl = DEFAULT_URL,
-    key: CallerKey = None,
-) -> None:
-    """List the newest jobs."""
-    from stentor.cli.jobs import print_list
-
-    if limit < 1:
-        _fail(f"--limit must be at least 1, got {limit}")
-    if watch and as_json:
-        _fail("give either --watch or --json, and not both")
-    print_list(Client(url, key), status=status, limit=limit, as_json=as_json, watch=watch)
-
-
-@jobs.command
-def show(
-    job_id: JobId, *, as_json: AsJson = False, url: ServerUrl = DEFAULT_URL, key: CallerKey = None
-) -> None:
-    """Print one job, without its audio."""
-    from stentor.cli.jobs import show
-
-    show(Client(url, key), job_id, as_json=as_json)
-
-
-@jobs.command
-def wait(job_id: JobId, *, url: ServerUrl = DEFAULT_URL, key: CallerKey = None) -> None:
-    """Wait until a job has ended; the exit code is 1 if it failed."""
-    from stentor.cli.jobs import wait
-
-    if not wait(Client(url, key), job_id):
-        sys.exit(1)
-
-
-@jobs.command
-def cancel(job_id: JobId, *, url: ServerUrl = DEFAULT_URL, key: CallerKey = None) -> None:
-    """Cancel a job that has not ended."""
-    from stentor.cli.jobs import cancel
-
-    cancel(Client(url, key), job_id)
-
-
-@jobs.command
-def download(
-    job_id: JobId,
-    *,
-    output: Annotated[
-        Path | None,
-        Parameter(
-            name=["--output", "-o"],
-            help="The file; - for standard output. The job's id with the format's ending if "
-            "left out.",
-            allow_leading_hyphen=True,
-        ),
-    ] = None,
-    url: ServerUrl = DEFAULT_URL,
-    key: CallerKey = None,
-) -> None:
-    """Write a job's audio to a file; that of a running job as it is made."""
-    from stentor.cli.download import download
-
-    try:
-        download(Client(url, key), job_id, output)
-    except OSError as error:
-        _fail(f"{output or job_id} cannot be written: {error.strerror}")
 
 
 def _load(path: Path | None, overrides: dict[str, Any]) -> Config:

@@ -1,4 +1,4 @@
-"""`stentor jobs download`."""
+"""What `stentor jobs download` does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote
 
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -15,7 +14,6 @@ from rich.progress import DownloadColumn, Progress, TextColumn, TransferSpeedCol
 from stentor.cli.client import Client, ClientError, read
 from stentor.cli.files import appearing
 from stentor.contract import CONTENT_TYPES
-from stentor.http.render import JOBS_PATH
 
 CHUNK_BYTES = 256 * 1024
 # A job may wait in the queue, and between two pieces of audio.
@@ -26,22 +24,21 @@ HEAD_BYTES = 4096
 _ENDINGS = {media: name for name, media in CONTENT_TYPES.items()}
 
 
-def download(client: Client, job_id: str, output: Path | None) -> None:
-    """Write a job's audio to a file, or to standard output if that is `-`; as it is made.
+def save(client: Client, path: str, name: str, output: Path | None) -> None:
+    """Write the audio at `path` to a file, or to standard output if that is `-`; as it is made.
 
     Args:
-        output: the job's id with the format's ending in the current folder, if None.
+        output: `name` with the format's ending in the current folder, if None.
 
     Raises:
         ClientError: there is no such job, it failed, or the audio broke off.
         OSError: the file cannot be written.
     """
-    path = f"{JOBS_PATH}/{quote(job_id, safe='')}/audio"
     with client.stream("GET", path, timeout_s=TIMEOUT_S) as response:
         if str(output) == "-":
             _copy_to_stdout(response)
             return
-        target = output or Path(f"{job_id}.{_ending(response)}")
+        target = output or Path(f"{name}.{_ending(response)}")
         if target.is_dir():
             raise ClientError(f"{target} is a folder; name a file in it")
         with appearing(target) as part, part.open("wb") as file:

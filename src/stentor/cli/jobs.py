@@ -6,62 +6,74 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import msgspec
+from cyclopts import App, Parameter
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from stentor.cli.client import WAIT_S, Client, ClientError, Unreachable
+from stentor.cli import AsJson, CallerKey, ServerUrl
+from stentor.cli.client import DEFAULT_URL, WAIT_S, Client, ClientError, Unreachable
+from stentor.cli.download import save
+from stentor.cli.job_views import audio_length, job_facts, job_table, model_or_error
 from stentor.contract import Job, JobStatus
 from stentor.http.render import JOBS_PATH
 
 PAGE = 100
 REFRESH_S = 1.0
-BAR_WIDTH = 16
 # How long a server that was reached before may take to start anew.
 PATIENCE_S = 60
 
-_STYLES = {"pending": "yellow", "processing": "cyan", "completed": "green", "failed": "red"}
+jobs = App(name="jobs", help="List, follow, cancel and download the jobs of a running server.")
+
+JobId = Annotated[str, Parameter(help="The id of the job.")]
 
 
-def print_list(
-    client: Client, *, status: JobStatus | None, limit: int, as_json: bool, watch: bool
+class _Page(msgspec.Struct):
+    """A page of jobs as they came."""
+
+    data: list[msgspec.Raw]
+    has_more: bool
+    last_id: str | None = None
+
+
+@jobs.command(name="list")
+def list_jobs(
+    *,
+    status: Annotated[JobStatus | None, Parameter(help="Only jobs of this status.")] = None,
+    limit: Annotated[int, Parameter(help="How many of the newest jobs.")] = 20,
+    watch: Annotated[bool, Parameter(negative="", help="Refresh until interrupted.")] = False,
+    as_json: AsJson = False,
+    url: ServerUrl = DEFAULT_URL,
+    key: CallerKey = None,
 ) -> None:
-    """Print the newest jobs, once or again and again until interrupted.
-
-    Raises:
-        ClientError: the server cannot be asked.
-    """
+    """List the newest jobs."""
+    if limit < 1:
+        raise ClientError(f"--limit must be at least 1, got {limit}")
+    if watch and as_json:
+        raise ClientError("give either --watch or --json, and not both")
+    client = Client(url, key)
     if as_json:
-        jobs = [msgspec.json.decode(raw) for raw in _raw_jobs(client, status, limit)]
-        _print_json(jobs)
-        return
-    console = Console()
-    if not watch:
-        console.print(_table(_jobs(client, status, limit)))
-        return
-    with suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False) as live:
-        while True:
-            jobs_now = _jobs(client, status, limit)
-            clock = Text(f"{datetime.now():%H:%M:%S}  Ctrl-C to stop", style="dim")
-            live.update(Group(_table(jobs_now), clock), refresh=True)
-            time.sleep(REFRESH_S)
+        _print_json(list(_newest(client, status, limit)))
+    elif watch:
+        _watch(client, status, limit)
+    else:
+        Console().print(job_table(_decoded(_newest(client, status, limit))))
 
 
-def show(client: Client, job_id: str, *, as_json: bool) -> None:
-    """Print one job, without its audio.
-
-    Raises:
-        ClientError: there is no such job, or the server cannot be asked.
-    """
-    raw = client.call("GET", _path(job_id))
+@jobs.command
+def show(
+    job_id: JobId, *, as_json: AsJson = False, url: ServerUrl = DEFAULT_URL, key: CallerKey = None
+) -> None:
+    """Print one job, without its audio."""
+    raw = Client(url, key).call("GET", _path(job_id))
     if as_json:
         job = msgspec.json.decode(raw)
         if (job.get("result") or {}).pop("audio", None) is not None:
@@ -69,49 +81,60 @@ def show(client: Client, job_id: str, *, as_json: bool) -> None:
         _print_json(job)
         return
     grid = Table.grid(padding=(0, 2))
-    for name, value in _facts(msgspec.json.decode(raw, type=Job)):
+    for name, value in job_facts(msgspec.json.decode(raw, type=Job)):
         grid.add_row(Text(name, style="dim"), Text(value))
     Console().print(grid)
 
 
-def wait(client: Client, job_id: str) -> bool:
-    """Wait until a job has ended, and say how; whether it is completed.
-
-    Raises:
-        ClientError: there is no such job, or the server cannot be asked.
-    """
+@jobs.command
+def wait(job_id: JobId, *, url: ServerUrl = DEFAULT_URL, key: CallerKey = None) -> None:
+    """Wait until a job has ended; the exit code is 1 if it failed."""
+    client = Client(url, key)
     with _bar() as bar:
         task = bar.add_task("pending", total=None)
-        for job in _polls(client, job_id, seconds=REFRESH_S if bar.console.is_terminal else WAIT_S):
+        for job in _polls(client, job_id, seconds=WAIT_S if bar.disable else REFRESH_S):
             _advance(bar, task, job)
-    if job.status == "completed":
-        print(f"{job.id} completed{_audio_note(job)}")
-        return True
-    print(f"{job.id} failed: {_what(job)}", file=sys.stderr)
-    return False
+    if job.status == "failed":
+        raise ClientError(f"{job.id} failed: {model_or_error(job)}")
+    print(f"{job.id} completed: {audio_length(job)} of audio")
 
 
-def cancel(client: Client, job_id: str) -> None:
-    """Cancel a job that has not ended.
-
-    Raises:
-        ClientError: there is no such job, it has ended, or the server cannot be asked.
-    """
-    raw = client.call("DELETE", f"{_path(job_id)}?cancel_only=true")
-    job = msgspec.json.decode(raw, type=Job)
-    print(f"{job.id} cancelled")
+@jobs.command
+def cancel(job_id: JobId, *, url: ServerUrl = DEFAULT_URL, key: CallerKey = None) -> None:
+    """Cancel a job that has not ended."""
+    raw = Client(url, key).call("DELETE", f"{_path(job_id)}?cancel_only=true")
+    print(f"{msgspec.json.decode(raw, type=Job).id} cancelled")
 
 
-def _raw_jobs(client: Client, status: JobStatus | None, limit: int) -> Iterator[msgspec.Raw]:
-    class Page(msgspec.Struct):
-        data: list[msgspec.Raw]
-        has_more: bool
-        last_id: str | None
+@jobs.command
+def download(
+    job_id: JobId,
+    *,
+    output: Annotated[
+        Path | None,
+        Parameter(
+            name=["--output", "-o"],
+            help="The file; - for standard output. The job's id with the format's ending if "
+            "left out.",
+            allow_leading_hyphen=True,
+        ),
+    ] = None,
+    url: ServerUrl = DEFAULT_URL,
+    key: CallerKey = None,
+) -> None:
+    """Write a job's audio to a file; that of a running job as it is made."""
+    try:
+        save(Client(url, key), f"{_path(job_id)}/audio", job_id, output)
+    except OSError as error:
+        raise ClientError(f"{output or job_id} cannot be written: {error.strerror}") from error
 
+
+def _newest(client: Client, status: JobStatus | None, limit: int) -> Iterator[msgspec.Raw]:
     query: dict[str, Any] = {"status": status} if status is not None else {}
     while limit > 0:
         query["limit"] = min(limit, PAGE)
-        page = msgspec.json.decode(client.call("GET", f"{JOBS_PATH}?{urlencode(query)}"), type=Page)
+        raw = client.call("GET", f"{JOBS_PATH}?{urlencode(query)}")
+        page = msgspec.json.decode(raw, type=_Page)
         yield from page.data
         limit -= len(page.data)
         if not page.has_more:
@@ -119,8 +142,17 @@ def _raw_jobs(client: Client, status: JobStatus | None, limit: int) -> Iterator[
         query["after"] = page.last_id
 
 
-def _jobs(client: Client, status: JobStatus | None, limit: int) -> list[Job]:
-    return [msgspec.json.decode(raw, type=Job) for raw in _raw_jobs(client, status, limit)]
+def _decoded(raw_jobs: Iterator[msgspec.Raw]) -> list[Job]:
+    return [msgspec.json.decode(raw, type=Job) for raw in raw_jobs]
+
+
+def _watch(client: Client, status: JobStatus | None, limit: int) -> None:
+    with suppress(KeyboardInterrupt), Live(auto_refresh=False) as live:
+        while True:
+            table = job_table(_decoded(_newest(client, status, limit)))
+            clock = Text(f"{datetime.now():%H:%M:%S}  Ctrl-C to stop", style="dim")
+            live.update(Group(table, clock), refresh=True)
+            time.sleep(REFRESH_S)
 
 
 def _polls(client: Client, job_id: str, *, seconds: float) -> Iterator[Job]:
@@ -143,93 +175,6 @@ def _polls(client: Client, job_id: str, *, seconds: float) -> Iterator[Job]:
             return
         # A server may hold answers for less than it was asked to, or not at all.
         time.sleep(max(0.0, min(seconds, REFRESH_S) - (reached_at - asked_at)))
-
-
-def _table(jobs: list[Job]) -> Table:
-    table = Table(box=None)
-    for column in ("id", "status", "progress", "age", "audio", "model or error"):
-        table.add_column(column, no_wrap=column != "model or error")
-    for job in jobs:
-        table.add_row(
-            job.id,
-            Text(job.status, style=_STYLES[job.status]),
-            _progress(job),
-            _span((datetime.now(UTC) - job.created_at).total_seconds()),
-            _audio(job),
-            Text(_what(job)),
-        )
-    return table
-
-
-def _progress(job: Job) -> Table | Text:
-    if job.status == "pending":
-        return Text(f"place {job.position}" if job.position is not None else "")
-    done = _share(job)
-    grid = Table.grid(padding=(0, 1))
-    grid.add_row(ProgressBar(total=1, completed=done, width=BAR_WIDTH), f"{done:>4.0%}")
-    return grid
-
-
-def _share(job: Job) -> float:
-    if job.status == "completed":
-        return 1.0
-    if job.progress is None or job.progress.segments_total == 0:
-        return 0.0
-    return job.progress.segments_done / job.progress.segments_total
-
-
-def _audio(job: Job) -> str:
-    seconds = job.progress.audio_seconds if job.progress is not None else 0.0
-    if job.result is not None:
-        seconds = job.result.duration_seconds
-    return f"{seconds:.1f} s" if seconds else ""
-
-
-def _audio_note(job: Job) -> str:
-    return f": {_audio(job)} of audio" if _audio(job) else ""
-
-
-def _what(job: Job) -> str:
-    if job.result is not None:
-        return job.result.extra_fields.model_used
-    return job.error.error.message if job.error is not None else ""
-
-
-def _span(seconds: float) -> str:
-    seconds = max(0.0, seconds)
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def _facts(job: Job) -> Iterator[tuple[str, str]]:
-    yield "id", job.id
-    yield "status", job.status
-    if job.position is not None:
-        yield "place", str(job.position)
-    if job.progress is not None:
-        progress = job.progress
-        yield "progress", f"{progress.segments_done} of {progress.segments_total} segments"
-    for name, at in (
-        ("created", job.created_at),
-        ("completed", job.completed_at),
-        ("expires", job.expires_at),
-    ):
-        if at is not None:
-            yield name, f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
-    if job.request_id is not None:
-        yield "request id", job.request_id
-    if job.error is not None:
-        yield "error", f"{job.error.error.message} ({job.error.error.code})"
-    if job.result is not None:
-        result = job.result
-        yield "audio", f"{result.duration_seconds:.1f} s, {result.size_bytes:,} bytes"
-        yield "format", f"{result.response_format}, {result.sample_rate} Hz"
-        yield "model", result.extra_fields.model_used
-        yield "url", result.audio_url
-        for warning in result.warnings:
-            yield "note", warning
 
 
 def _advance(bar: Progress, task: TaskID, job: Job) -> None:

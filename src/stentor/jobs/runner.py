@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 # How often a running job's progress reaches the store, and how soon work that another process
 # left behind is noticed.
 PROGRESS_INTERVAL_S = 0.5
+STRIKES_INTERVAL_S = 0.05
 POLL_INTERVAL_S = 1.0
 DEADLINE_INTERVAL_S = 0.5
 LONGEST_PAUSE_S = 60.0
@@ -229,9 +230,14 @@ class JobRunner:
         reported = progressing.value
         spoken = 0
         while True:
-            await asyncio.sleep(PROGRESS_INTERVAL_S)
-            due = time.monotonic() - renewed >= self._lease_ms / 3000
-            if progressing.value is reported and progressing.spoken == spoken and not due:
+            # Strikes are forgotten as soon as there is a reason to, lest a job that gets a little
+            # further in each of many short lives is taken for one that does not.
+            hurry = job.strikes > 0 and spoken == 0
+            await asyncio.sleep(STRIKES_INTERVAL_S if hurry else PROGRESS_INTERVAL_S)
+            since_s = time.monotonic() - renewed
+            due = since_s >= self._lease_ms / 3000
+            same = progressing.value is reported or since_s < 0.9 * PROGRESS_INTERVAL_S
+            if same and progressing.spoken == spoken and not due:
                 continue
             reported, advanced = progressing.value, progressing.spoken > spoken
             spoken = progressing.spoken
