@@ -61,3 +61,37 @@ def key(name: str = "key-1", **changes: Any) -> IdempotencyKey:
         "expires_ms": NOW_MS + KEY_LIFE_MS,
     }
     return IdempotencyKey(**fields | changes)
+
+
+async def submitted(store: JobStore, count: int = 1, **changes: Any) -> list[JobRecord]:
+    """So many new jobs, one after another."""
+    jobs = [job(**changes) for _ in range(count)]
+    for each in jobs:
+        await store.submit(each, queue_limit=NO_LIMIT)
+    return jobs
+
+
+async def claimed(store: JobStore, worker: str = "w1", now_ms: int = NOW_MS) -> JobRecord:
+    """The next job, taken."""
+    [taken] = await store.claim(worker, LEASE_MS, now_ms, 1)
+    return taken
+
+
+async def looked_up(store: JobStore, job: JobRecord) -> JobRecord:
+    """The job as its owner sees it."""
+    found = await store.get(job.id, job.owner, NOW_MS)
+    assert found is not None
+    return found
+
+
+async def place(store: JobStore, job: JobRecord) -> int | None:
+    """The job's place in the queue."""
+    return (await looked_up(store, job)).position
+
+
+async def finished(store: JobStore, **changes: Any) -> JobRecord:
+    """A new job that is completed at `NOW_MS`; no other may be waiting."""
+    await submitted(store, **changes)
+    taken = await claimed(store)
+    assert await store.finish(taken.id, taken.attempt, COMPLETED, NOW_MS)
+    return await looked_up(store, taken)

@@ -29,13 +29,18 @@ class Server:
     """`stentor serve` as a child process."""
 
     def __init__(
-        self, data_dir: Path, *options: str, log: Path | None = None, **environ: str
+        self,
+        data_dir: Path,
+        *options: str,
+        log: Path | None = None,
+        port: int = 0,
+        **environ: str,
     ) -> None:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("STENTOR_")}
         self.data_dir = data_dir
         with log.open("ab") if log is not None else nullcontext() as stderr:
             self.process = subprocess.Popen(
-                [*STENTOR, "serve", "--port", "0", "--data-dir", str(data_dir), *options],
+                [*STENTOR, "serve", "--port", str(port), "--data-dir", str(data_dir), *options],
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,

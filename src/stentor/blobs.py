@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -16,11 +17,17 @@ import structlog
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from stentor.shielded import shielded
+
 log = structlog.get_logger(__name__)
 
 CHUNK_BYTES = 256 * 1024
 KEYS_AT_ONCE = 1000
 PARTIAL_PREFIX = "partial-"
+LOCAL_URL = "file://"
+
+# A job's id, or a SHA-256.
+_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}")
 
 
 class BlobMissing(Exception):
@@ -47,7 +54,11 @@ class BlobStore:
         if url is None:
             default.mkdir(parents=True, exist_ok=True, mode=0o700)
             return cls(LocalStore(default), default)
-        return cls(from_url(f"{url.rstrip('/')}/{part}" if part else url))
+        if part:
+            url = f"{url.rstrip('/')}/{part}"
+        if url.startswith(LOCAL_URL):
+            return cls(LocalStore.from_url(url, mkdir=True))
+        return cls(from_url(url))
 
     async def put(self, key: str, path: Path, content_type: str) -> None:
         """Store the file under the key; whole or not at all, replacing what was there.
@@ -59,11 +70,14 @@ class BlobStore:
             OSError, obstore.exceptions.BaseError: it could not be stored.
         """
         if self._folder is not None:
-            await asyncio.to_thread(_move_durably, path, self._folder / key)
+            await shielded(asyncio.to_thread(_move_durably, path, self._folder / key))
             return
-        # A local file system has no place for a content type; the job's result keeps it anyway.
-        attributes = None if isinstance(self._store, LocalStore) else {"Content-Type": content_type}
-        await obstore.put_async(self._store, key, path, attributes=attributes)
+        if isinstance(self._store, LocalStore):
+            # It has no place for a content type, which the job's result keeps anyway.
+            await obstore.put_async(self._store, key, path)
+            await asyncio.to_thread(_sync, Path(str(self._store.prefix)) / key)
+            return
+        await obstore.put_async(self._store, key, path, attributes={"Content-Type": content_type})
 
     async def put_bytes(self, key: str, data: bytes, spool: Path) -> None:
         """Store bytes under the key; whole or not at all, replacing what was there.
@@ -78,20 +92,20 @@ class BlobStore:
             OSError, obstore.exceptions.BaseError: they could not be stored.
         """
         if self._folder is not None:
-            await asyncio.to_thread(_write_durably, data, spool, self._folder / key)
+            await shielded(asyncio.to_thread(_write_durably, data, spool, self._folder / key))
             return
         await obstore.put_async(self._store, key, data)
 
     async def keys(self) -> AsyncIterator[list[tuple[str, int]]]:
         """Yield the keys that there are, with when each was written, in ms since the epoch.
 
-        Keys in a deeper folder are another store's.
+        What Stentor does not name so, or is in a deeper folder, is somebody else's.
         """
         async for batch in obstore.list(self._store, chunk_size=KEYS_AT_ONCE):
             yield [
                 (meta["path"], round(meta["last_modified"].timestamp() * 1000))
                 for meta in batch
-                if "/" not in meta["path"]
+                if _KEY.fullmatch(meta["path"])
             ]
 
     async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
@@ -162,6 +176,12 @@ def _move_durably(path: Path, target: Path) -> None:
         os.fsync(file.fileno())
     path.replace(target)
     _sync_folder(target.parent)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    _sync_folder(path.parent)
 
 
 def _sync_folder(path: Path) -> None:

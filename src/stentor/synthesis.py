@@ -26,6 +26,7 @@ from stentor.contract import Attempt, Progress, ResponseFormat, SpeechRequest
 from stentor.engines.base import EngineError, Spoken, Utterance
 from stentor.errors import SpeechError
 from stentor.routing.catalogue import Target
+from stentor.shielded import shielded
 from stentor.text.plan import Pauses, Plan, Segment, plan
 
 if TYPE_CHECKING:
@@ -225,16 +226,8 @@ class Synthesizer:
         A thread cannot be interrupted, and two in one encoder crash the process: a cancelled
         caller waits until the thread is done.
         """
-        called = asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
-        try:
-            return await asyncio.shield(called)
-        except asyncio.CancelledError:
-            while not called.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([called])
-            if not called.cancelled():
-                called.exception()  # nobody is left to hear it
-            raise
+        loop = asyncio.get_running_loop()
+        return await shielded(loop.run_in_executor(self._threads, function, *args))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import stentor.blobs as blobs_module
 from jobs_support import COMPLETED, LEASE_MS, NO_LIMIT, NOW_MS, job
 from stentor.blobs import BlobStore
 from stentor.engines.base import EngineError, Flow, Spoken, Utterance
@@ -289,3 +291,55 @@ async def test_private_segments_serve_no_other_job_and_go_with_their_own(house: 
     await house.end(third)
     await house.sweep(cache_bytes=10**9)
     assert house.files == 1
+
+
+async def test_a_segment_that_was_kept_while_another_job_waited_for_room_is_not_spoken_again(
+    house: House,
+) -> None:
+    checkpoints = house.checkpoints()
+    waits, room = asyncio.Event(), asyncio.Event()
+
+    async def wait_for_room() -> None:
+        waits.set()
+        await room.wait()
+
+    one, other = await house.begin(), await house.begin()
+    first, second = (
+        checkpoints.speaker(Flow(each.owner, each.id), private=False, before_each=before_each)
+        for each, before_each in ((one, wait_for_room), (other, no_check))
+    )
+    waiting = asyncio.create_task(first.speak(utterance()))
+    await waits.wait()
+    speaking = asyncio.create_task(second.speak(utterance()))
+    await asyncio.wait([speaking], timeout=0.05)
+    room.set()
+    assert await waiting == await speaking
+    assert len(house.engines.asked) == 1
+    assert first.spoken + second.spoken == 1
+
+
+async def test_a_private_segment_that_was_being_stored_when_its_job_was_cancelled_goes_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on, done = threading.Event(), threading.Event(), threading.Event()
+    write = blobs_module._write_durably
+
+    def write_slowly(data: bytes, spool: Path, target: Path) -> None:
+        begun.set()
+        go_on.wait(10)
+        write(data, spool, target)
+        done.set()
+
+    monkeypatch.setattr(blobs_module, "_write_durably", write_slowly)
+    one = await house.begin()
+    voice = speaker(house.checkpoints(), one, private=True)
+    await voice.expect([utterance()])
+    speaking = asyncio.create_task(voice.speak(utterance()))
+    await asyncio.to_thread(begun.wait, 10)
+    await house.end(one)
+    speaking.cancel()
+    asyncio.get_running_loop().call_later(0.02, go_on.set)
+    await asyncio.wait([speaking])
+    await asyncio.to_thread(done.wait, 10)
+    await house.sweep()
+    assert house.files == 0

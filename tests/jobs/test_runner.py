@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from structlog.testing import capture_logs
 
 import stentor.jobs.runner as runner_module
 from jobs_support import NO_LIMIT, job
@@ -25,6 +28,7 @@ from stentor.jobs.outcome import cancelled
 from stentor.jobs.record import JobRecord
 from stentor.jobs.runner import JobRunner
 from stentor.jobs.sqlite import SqliteStore
+from stentor.jobs.store import StoreFull
 from stentor.jobs.work import Work, suspects
 from stentor.routing.catalogue import Catalogue
 from stentor.synthesis import Synthesizer
@@ -93,6 +97,7 @@ class House:
         concurrency: int = 4,
         express: int = 0,
         when_full: Literal["wait", "fail"] = "wait",
+        lease_ms: int = 30_000,
     ) -> None:
         self.store = store
         self.engines = Engines()
@@ -124,7 +129,7 @@ class House:
             name="w1",
             concurrency=concurrency,
             express_concurrency=express,
-            lease_ms=30_000,
+            lease_ms=lease_ms,
             max_attempts=attempts,
             when_full=when_full,
         )
@@ -134,6 +139,14 @@ class House:
         new = job(request=request, **changes)
         await self.store.submit(new, queue_limit=NO_LIMIT)
         self.runner.notify()
+        return new
+
+    async def strike(self, *requests: bytes) -> list[JobRecord]:
+        """Submit jobs that another worker has left, each with a strike."""
+        self.guard.is_full = True
+        new = [await self.submit(request) for request in requests]
+        assert len(await self.store.claim("w0", 0, 0, len(new))) == len(new)
+        self.guard.is_full = False
         return new
 
     async def look(self, one: JobRecord) -> JobRecord:
@@ -166,8 +179,10 @@ async def house(
     monkeypatch.setattr(runner_module, "PROGRESS_INTERVAL_S", 0.01)
     store = await SqliteStore.open(tmp_path / "jobs.db")
     made = House(store, tmp_path, **getattr(request, "param", {}))
-    yield made
-    await made.close()
+    # Where logging is not configured, a traceback takes half a second to draw.
+    with capture_logs():
+        yield made
+        await made.close()
     await store.close()
 
 
@@ -355,3 +370,145 @@ async def test_what_was_at_work_when_the_server_died_is_suspected(house: House) 
     (house.spool / f"{idle.id}.1").touch()
     assert suspects(house.spool) == {idle.id}
     assert list(house.spool.iterdir()) == []
+
+
+async def test_a_spool_full_of_junk_is_no_reason_not_to_start(house: House) -> None:
+    new = await house.submit()
+    await house.ended(new)
+    (house.spool / "lost+found").mkdir()
+    (house.spool / "partial-x").touch()
+    (house.spool / os.fsdecode(b"\xff.1")).touch()
+    (house.spool / f"{new.id}.1").touch()
+    found = suspects(house.spool)
+    assert new.id in found
+    assert [left.name for left in house.spool.iterdir()] == ["lost+found"]
+    await house.store.release_all(found)
+
+
+async def test_jobs_with_strikes_are_at_work_one_at_a_time_until_they_get_further(
+    house: House,
+) -> None:
+    house.engines.let.clear()
+    texts = [BOOK.replace(b"number", b"%d times" % n) for n in range(3)]
+    struck = await house.strike(*texts)
+    fresh = await house.submit()
+
+    def at_work() -> set[str]:
+        return {flow.job for _, flow in house.engines.asked}
+
+    for count in (2, 3, 4):
+        async with asyncio.timeout(10):
+            while len(at_work()) < count:
+                await asyncio.sleep(0.001)
+        for _ in range(50):
+            await asyncio.sleep(0.001)
+        assert len(at_work()) == count
+        assert fresh.id in at_work()
+        # One more segment for each, and no further.
+        house.engines.let, before = asyncio.Event(), house.engines.let
+        before.set()
+    house.engines.let.set()
+    for each in (*struck, fresh):
+        record = await house.ended(each)
+        assert (record.status, record.strikes) == ("completed", 0)
+
+
+@pytest.mark.parametrize("house", [{"attempts": 3}], indirect=True)
+async def test_a_job_that_gets_further_in_each_attempt_collects_no_strikes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "PROGRESS_INTERVAL_S", 60)
+    monkeypatch.setattr(runner_module, "STRIKES_INTERVAL_S", 60)
+    put_bytes = BlobStore.put_bytes
+    times = 0
+
+    async def fail_now_and_then(self: BlobStore, key: str, data: bytes, spool: Path) -> None:
+        nonlocal times
+        times += 1
+        if times % 2 == 0:
+            raise OSError(errno.EIO, "out of order")
+        await put_bytes(self, key, data, spool)
+
+    monkeypatch.setattr(BlobStore, "put_bytes", fail_now_and_then)
+    text = b" ".join(b"This is number %d." % n for n in range(6))
+    record = await house.ended(await house.submit(REQUEST.replace(b"Hello.", text)))
+    assert record.status == "completed"
+    assert record.attempt > 3
+
+
+@pytest.mark.parametrize("house", [{"lease_ms": 60}], indirect=True)
+async def test_progress_that_could_not_be_written_down_is_not_forgotten(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renew = house.store.renew
+    failures = 1
+
+    async def renew_later(*args: Any, advanced: bool = False) -> bool:
+        nonlocal failures
+        if advanced and failures > 0:
+            failures -= 1
+            raise StoreFull("no room")
+        return await renew(*args, advanced=advanced)
+
+    monkeypatch.setattr(house.store, "renew", renew_later)
+    house.engines.let.clear()
+    [struck] = await house.strike(REQUEST.replace(b"Hello.", b"Hello. There you are. Good bye."))
+    await house.asked(2)
+    # Two segments are spoken, and the third is not.
+    house.engines.let, before = asyncio.Event(), house.engines.let
+    before.set()
+    house.engines.let.clear()
+    async with asyncio.timeout(10):
+        while (await house.look(struck)).strikes > 0:
+            await asyncio.sleep(0.005)
+    assert failures == 0
+
+
+async def test_a_file_that_cannot_be_removed_from_the_spool_holds_no_job_up(house: House) -> None:
+    house.blobs.failures = 1
+    house.engines.let.clear()
+    new = await house.submit()
+    await house.asked(1)
+    (house.spool / f"{new.id}.1.stubborn").mkdir()
+    house.engines.let.set()
+    async with asyncio.timeout(10):
+        assert (await house.ended(new)).status == "completed"
+
+
+async def test_a_job_that_is_cancelled_while_it_is_read_leaves_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on, done = threading.Event(), threading.Event(), threading.Event()
+    read = Work._read
+
+    def read_slowly(*args: Any) -> Any:
+        begun.set()
+        go_on.wait(10)
+        try:
+            return read(*args)
+        finally:
+            done.set()
+
+    monkeypatch.setattr(Work, "_read", read_slowly)
+    new = await house.submit()
+    await asyncio.to_thread(begun.wait, 10)
+    await house.store.cancel(new.id, new.owner, cancelled(), now_ms())
+    house.runner.cancel(new.id)
+    asyncio.get_running_loop().call_later(0.02, go_on.set)
+    await asyncio.to_thread(done.wait, 10)
+    await house.runner.close()
+    assert list(house.spool.iterdir()) == []
+
+
+async def test_a_store_without_room_does_not_keep_the_runner_from_closing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(worker: str) -> int:
+        raise StoreFull("no room")
+
+    monkeypatch.setattr(house.store, "release", refuse)
+    house.engines.let.clear()
+    new = await house.submit()
+    await house.asked(1)
+    await house.runner.close()
+    assert (await house.look(new)).status == "processing"

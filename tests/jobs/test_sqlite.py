@@ -15,9 +15,8 @@ from typing import Any
 
 import pytest
 
-from jobs_support import CANCELLED, COMPLETED, LEASE_MS, NO_LIMIT, NOW_MS, job
+from jobs_support import CANCELLED, COMPLETED, LEASE_MS, NO_LIMIT, NOW_MS, job, key
 from stentor.contract import Progress
-from stentor.jobs.migrate import NewerSchema, migrate, shipped_migrations
 from stentor.jobs.sqlite import SqliteStore
 from stentor.jobs.store import QueueFull
 
@@ -95,20 +94,6 @@ class TestDurability:
         assert rows.fetchall() == [(job_id, job().request)]
         connection.close()
 
-    async def test_a_full_disk_refuses_jobs_and_loses_none(self, store: SqliteStore) -> None:
-        await store.submit(job(), queue_limit=NO_LIMIT)
-        pages = await pragma(store, "page_count")
-        await pragma(store, f"max_page_count = {pages}")
-        large = b'"%s"' % (b"x" * 100_000)
-        answers = await asyncio.gather(
-            *(store.submit(job(request=large), queue_limit=NO_LIMIT) for _ in range(3)),
-            return_exceptions=True,
-        )
-        assert [str(answer) for answer in answers] == ["database or disk is full"] * 3
-        await pragma(store, f"max_page_count = {pages * 1000}")
-        await store.submit(job(request=large), queue_limit=NO_LIMIT)
-        assert (await store.counts())["pending"] == 2
-
 
 SUBMIT_AND_HANG = """
 import asyncio, sys
@@ -161,6 +146,20 @@ class TestGroupCommit:
         assert await store.get(broken.id, "ann", NOW_MS) is None
         assert (await store.counts())["pending"] == 1
 
+    async def test_submissions_with_and_without_a_key_share_a_commit(
+        self, store: SqliteStore, path: Path
+    ) -> None:
+        before = commits(path)
+        await asyncio.gather(
+            *(
+                store.submit(
+                    job(), queue_limit=NO_LIMIT, idempotency=key(str(n)) if n % 2 else None
+                )
+                for n in range(100)
+            )
+        )
+        assert commits(path) - before == 1
+
     async def test_a_claim_that_finds_nothing_costs_no_sync(
         self, store: SqliteStore, path: Path
     ) -> None:
@@ -203,6 +202,20 @@ class TestSharedFile:
         ids = [taken.id for claim in claims for taken in claim]
         assert len(ids) == len(set(ids)) == 40
 
+    async def test_two_stores_of_one_file_store_one_job_for_one_key(
+        self, store: SqliteStore, path: Path
+    ) -> None:
+        other = await SqliteStore.open(path)
+        answers = await asyncio.gather(
+            *(
+                each.submit(job(), queue_limit=NO_LIMIT, idempotency=key())
+                for each in (store, other) * 20
+            )
+        )
+        await other.close()
+        assert answers.count(None) == 1
+        assert (await store.counts())["pending"] == 1
+
 
 class TestFile:
     async def test_only_the_user_may_read_the_file_and_its_log(
@@ -239,73 +252,4 @@ class TestFile:
         await store.delete(new.id, "ann")
         with sqlite3.connect(path) as connection:
             assert connection.execute("SELECT count(*) FROM job_requests").fetchone() == (0,)
-        connection.close()
-
-    async def test_no_statement_looks_at_every_job(self, store: SqliteStore) -> None:
-        statements: list[str] = []
-        for thread in (store.writer, store.reader):
-            await thread.call(lambda connection: connection.set_trace_callback(statements.append))
-        await store.submit(job(), queue_limit=1)
-        [taken] = await store.claim("w1", LEASE_MS, NOW_MS, 1)
-        await asyncio.gather(
-            store.get(taken.id, "ann", NOW_MS),
-            store.counts(),
-            store.expired(NOW_MS, 10),
-        )
-        await store.renew(taken.id, 1, LEASE_MS, NOW_MS, Progress())
-        await store.release("w1")
-        await store.release_all()
-        await store.finish(taken.id, 1, COMPLETED, NOW_MS)
-        await store.cancel(taken.id, "ann", CANCELLED, NOW_MS)
-        await store.delete(taken.id, "ann")
-        await store.purge([taken.id])
-        planned = [each for each in statements if "jobs" in each and not each.startswith("--")]
-        assert len(planned) >= 12
-        for statement in planned:
-            plan = await store.reader.call(
-                lambda connection, statement=statement: connection.execute(  # type: ignore[misc]
-                    f"EXPLAIN QUERY PLAN {statement}"
-                ).fetchall()
-            )
-            for *_, step in plan:
-                # The index of leases holds running jobs only.
-                assert not step.startswith("SCAN jobs") or step.endswith("INDEX jobs_leases"), step
-                # One asked job must be looked up by its id, not in the queue.
-                assert "INDEX jobs_pending (status=?)" not in step or "LIMIT" in statement, step
-
-
-class TestMigrations:
-    async def test_a_newer_file_is_refused_and_left_as_it_was(self, path: Path) -> None:
-        await (await SqliteStore.open(path)).close()
-        connection = sqlite3.connect(path)
-        connection.execute("PRAGMA user_version = 999")
-        connection.close()
-        before = path.read_bytes()
-        with pytest.raises(NewerSchema, match="999"):
-            await SqliteStore.open(path)
-        assert path.read_bytes() == before
-
-    def test_each_migration_runs_once(self) -> None:
-        connection = sqlite3.connect(":memory:", isolation_level=None)
-        first, second = "CREATE TABLE a (x);", "CREATE TABLE b (x);\nINSERT INTO b VALUES (1);"
-        migrate(connection, [first])
-        migrate(connection, [first, second])
-        migrate(connection, [first, second])
-        assert connection.execute("SELECT * FROM b").fetchall() == [(1,)]
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
-        connection.close()
-
-    def test_a_migration_that_fails_changes_nothing(self) -> None:
-        connection = sqlite3.connect(":memory:", isolation_level=None)
-        with pytest.raises(sqlite3.OperationalError):
-            migrate(connection, ["CREATE TABLE a (x);", "CREATE TABLE b (x);\nCREATE TABLE a (x);"])
-        assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == []
-        assert connection.execute("PRAGMA user_version").fetchone() == (0,)
-        connection.close()
-
-    def test_the_shipped_migrations_make_a_sound_database(self) -> None:
-        connection = sqlite3.connect(":memory:", isolation_level=None)
-        migrate(connection, shipped_migrations())
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (0,)
         connection.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,57 +15,32 @@ from jobs_support import (
     LEASE_MS,
     NO_LIMIT,
     NOW_MS,
+    OVERDUE,
     STORES,
     TTL_S,
     OpenStore,
+    claimed,
+    finished,
     job,
+    looked_up,
+    place,
+    submitted,
 )
 from stentor.contract import Progress
-from stentor.jobs.record import POSITIONS_COUNTED, JobRecord, Outcome
+from stentor.jobs.record import Outcome
 from stentor.jobs.store import JobExists, JobStore, QueueFull, StoreClosed
 
 EXPIRY_MS = NOW_MS + TTL_S * 1000
-
-
-@pytest.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[JobStore]:
-    opened = await STORES[request.param](tmp_path)
-    yield opened
-    await opened.close()
-
-
-async def submitted(store: JobStore, count: int = 1) -> list[JobRecord]:
-    jobs = [job() for _ in range(count)]
-    for each in jobs:
-        await store.submit(each, queue_limit=NO_LIMIT)
-    return jobs
-
-
-async def place(store: JobStore, job: JobRecord) -> int | None:
-    found = await store.get(job.id, job.owner, NOW_MS)
-    assert found is not None
-    return found.position
-
-
-async def claimed(store: JobStore, worker: str = "w1", now_ms: int = NOW_MS) -> JobRecord:
-    [taken] = await store.claim(worker, LEASE_MS, now_ms, 1)
-    return taken
-
-
-async def finished(store: JobStore) -> JobRecord:
-    await submitted(store)
-    taken = await claimed(store)
-    assert await store.finish(taken.id, taken.attempt, COMPLETED, NOW_MS)
-    ended = await store.get(taken.id, "ann", NOW_MS)
-    assert ended is not None
-    return ended
 
 
 class TestSubmitting:
     async def test_a_submitted_job_is_found_as_it_was_but_without_its_request(
         self, store: JobStore
     ) -> None:
-        [new] = await submitted(store)
+        new = job(
+            priority="high", express=True, deadline_ms=NOW_MS + 9, webhook="hook", request_id=None
+        )
+        await store.submit(new, queue_limit=NO_LIMIT)
         assert await store.get(new.id, "ann", NOW_MS) == replace(new, request=b"", position=1)
 
     async def test_a_full_queue_takes_no_more_and_keeps_what_it_has(self, store: JobStore) -> None:
@@ -150,20 +124,6 @@ class TestLooking:
         assert await store.get(ended.id, "ann", EXPIRY_MS) is None
         assert (await store.counts())["completed"] == 1
 
-    async def test_places_in_the_queue_are_in_the_order_of_arrival(self, store: JobStore) -> None:
-        jobs = await submitted(store, 6)
-        await claimed(store)
-        await store.cancel(jobs[3].id, "ann", CANCELLED, NOW_MS)
-        places = await asyncio.gather(*(place(store, each) for each in jobs))
-        assert places == [None, 1, 2, None, 3, 4]
-
-    async def test_a_place_far_back_in_a_queue_with_gaps_is_not_told(self, store: JobStore) -> None:
-        jobs = await submitted(store, POSITIONS_COUNTED + 4)
-        assert await place(store, jobs[-1]) == POSITIONS_COUNTED + 4
-        await store.cancel(jobs[1].id, "ann", CANCELLED, NOW_MS)
-        assert await place(store, jobs[-3]) == POSITIONS_COUNTED + 1
-        assert await place(store, jobs[-2]) is None
-
     async def test_counts_follow_every_change(self, store: JobStore) -> None:
         async def counts() -> list[int]:
             by_status = await store.counts()
@@ -224,6 +184,18 @@ class TestClaiming:
         await submitted(store)
         await claimed(store, "w1")
         assert await store.claim("w1", LEASE_MS, NOW_MS + 2 * LEASE_MS, 1) == []
+
+    async def test_expired_leases_are_taken_longest_ago_first_and_before_the_pending(
+        self, store: JobStore
+    ) -> None:
+        jobs = await submitted(store, 3)
+        waiting, _ = await submitted(store, 2, priority="high", owner="zed")
+        await store.claim("w1", LEASE_MS, NOW_MS, 5)
+        await store.release_job(waiting.id, 1)
+        for each, lease_ms in zip(jobs, (30, 10, 20), strict=True):
+            await store.renew(each.id, 1, lease_ms, NOW_MS, Progress())
+        taken = await store.claim("w2", LEASE_MS, NOW_MS + 25, 3)
+        assert [each.id for each in taken] == [jobs[1].id, jobs[2].id, waiting.id]
 
     async def test_a_job_whose_lease_ran_out_is_taken_up_again_before_younger_ones(
         self, store: JobStore
@@ -453,6 +425,167 @@ class TestReleasing:
         assert await store.release_all() == 2
         assert await store.release_all() == 0
         assert (await store.counts())["pending"] == 3
+
+
+class TestStrikes:
+    async def test_taking_over_an_expired_lease_is_a_strike_that_names_who_fell_silent(
+        self, store: JobStore
+    ) -> None:
+        await submitted(store)
+        await claimed(store, "w1")
+        again = await claimed(store, "w2", NOW_MS + LEASE_MS)
+        assert again.strikes == 1
+        assert "w1" in (again.last_error or "")
+
+    async def test_an_attempt_given_back_with_an_error_is_a_strike(self, store: JobStore) -> None:
+        await submitted(store)
+        for strikes, error in enumerate(("no voice", "no disk"), 1):
+            taken = await claimed(store)
+            assert await store.release_job(taken.id, taken.attempt, error=error)
+            found = await looked_up(store, taken)
+            assert (found.status, found.strikes, found.last_error) == ("pending", strikes, error)
+
+    async def test_an_attempt_given_back_without_an_error_is_none(self, store: JobStore) -> None:
+        await submitted(store)
+        taken = await claimed(store)
+        await store.release_job(taken.id, 1, error="no voice")
+        await claimed(store)
+        await store.release_job(taken.id, 2)
+        await claimed(store)
+        await store.release("w1")
+        await claimed(store)
+        await store.release_all()
+        found = await looked_up(store, taken)
+        assert (found.strikes, found.last_error) == (1, "no voice")
+
+    async def test_only_the_holding_attempt_can_strike(self, store: JobStore) -> None:
+        await submitted(store)
+        stale = await claimed(store)
+        fresh = await claimed(store, "w2", NOW_MS + LEASE_MS)
+        assert not await store.release_job(stale.id, stale.attempt, error="no voice")
+        assert await looked_up(store, fresh) == replace(fresh, request=b"")
+
+    async def test_after_a_crash_only_the_suspects_that_were_running_are_struck(
+        self, store: JobStore
+    ) -> None:
+        guilty, innocent, waiting, ended = await submitted(store, 4)
+        await store.claim("w1", LEASE_MS, NOW_MS, 2)
+        await store.cancel(ended.id, "ann", CANCELLED, NOW_MS)
+        suspects = [guilty.id, waiting.id, ended.id, job().id]
+        assert await store.release_all(suspects, error="the engine died") == 2
+        found = [await looked_up(store, each) for each in (guilty, innocent, waiting, ended)]
+        assert [each.strikes for each in found] == [1, 0, 0, 0]
+        assert [each.last_error for each in found] == ["the engine died", None, None, None]
+        assert [each.status for each in found] == ["pending", "pending", "pending", "failed"]
+
+    async def test_a_job_that_gets_further_loses_its_strikes(self, store: JobStore) -> None:
+        await submitted(store)
+        taken = await claimed(store)
+        await store.release_job(taken.id, 1, error="no voice")
+        again = await claimed(store)
+        await store.renew(taken.id, 2, LEASE_MS, NOW_MS, Progress(segments_done=1))
+        assert (await looked_up(store, again)).strikes == 1
+        assert not await store.renew(
+            taken.id, 1, LEASE_MS, NOW_MS, Progress(segments_done=2), advanced=True
+        )
+        assert (await looked_up(store, again)).strikes == 1
+        await store.renew(taken.id, 2, LEASE_MS, NOW_MS, Progress(segments_done=2), advanced=True)
+        found = await looked_up(store, again)
+        assert (found.strikes, found.last_error) == (0, None)
+
+
+class TestDeadlines:
+    async def test_live_jobs_whose_deadline_has_come_end_earliest_first(
+        self, store: JobStore
+    ) -> None:
+        running, _ = await submitted(store, 2, deadline_ms=NOW_MS + 20)
+        [first] = await submitted(store, deadline_ms=NOW_MS + 10)
+        [patient] = await submitted(store)
+        await claimed(store)
+        assert await store.fail_overdue(OVERDUE, NOW_MS + 9, 10) == []
+        assert await store.fail_overdue(OVERDUE, NOW_MS + 20, 2) == [first.id, running.id]
+        ended = await looked_up(store, running)
+        assert (ended.status, ended.status_code, ended.error) == ("failed", 504, OVERDUE.error)
+        assert (ended.completed_ms, ended.expires_ms) == (NOW_MS + 20, EXPIRY_MS + 20)
+        assert ended.lease_owner is None
+        assert len(await store.fail_overdue(OVERDUE, NOW_MS + 20, 2)) == 1
+        assert await store.fail_overdue(OVERDUE, NOW_MS + 10**9, 2) == []
+        assert (await looked_up(store, patient)).status == "pending"
+
+    async def test_an_ended_job_has_no_deadline_any_more(self, store: JobStore) -> None:
+        ended = await finished(store, deadline_ms=NOW_MS + 10)
+        assert await store.fail_overdue(OVERDUE, NOW_MS + 10, 10) == []
+        assert await looked_up(store, ended) == ended
+
+    async def test_a_worker_cannot_renew_or_finish_an_overdue_job(self, store: JobStore) -> None:
+        await submitted(store, deadline_ms=NOW_MS)
+        taken = await claimed(store)
+        await store.fail_overdue(OVERDUE, NOW_MS, 10)
+        assert not await store.renew(taken.id, 1, LEASE_MS, NOW_MS, Progress())
+        assert not await store.finish(taken.id, 1, COMPLETED, NOW_MS)
+
+
+class TestListing:
+    async def test_the_owners_jobs_are_listed_newest_first_without_their_requests(
+        self, store: JobStore
+    ) -> None:
+        ended = await finished(store, owner="bob")
+        jobs = await submitted(store, 3)
+        assert await store.list_jobs("ann", NOW_MS, limit=10) == [
+            replace(each, request=b"") for each in reversed(jobs)
+        ]
+        assert await store.list_jobs("bob", NOW_MS, limit=10) == [ended]
+        assert await store.list_jobs("", NOW_MS, limit=10) == []
+
+    async def test_newest_is_by_id_not_by_arrival(self, store: JobStore) -> None:
+        jobs = [job() for _ in range(6)]
+        for each in jobs[::2] + jobs[1::2]:
+            await store.submit(each, queue_limit=NO_LIMIT)
+        await store.claim("w1", LEASE_MS, NOW_MS, 3)
+        listed = await store.list_jobs("ann", NOW_MS, limit=10)
+        assert [each.id for each in listed] == [each.id for each in reversed(jobs)]
+
+    async def test_a_page_begins_after_any_id_even_one_that_is_gone(self, store: JobStore) -> None:
+        jobs = await submitted(store, 5)
+        await store.cancel(jobs[2].id, "ann", CANCELLED, NOW_MS)
+        await store.delete(jobs[2].id, "ann")
+        first = await store.list_jobs("ann", NOW_MS, limit=2)
+        assert [each.id for each in first] == [jobs[4].id, jobs[3].id]
+        rest = await store.list_jobs("ann", NOW_MS, limit=9, after=jobs[2].id)
+        assert [each.id for each in rest] == [jobs[1].id, jobs[0].id]
+        assert await store.list_jobs("ann", NOW_MS, limit=9, after=jobs[0].id) == []
+
+    async def test_jobs_of_one_status_can_be_listed(self, store: JobStore) -> None:
+        running, ended, _, waiting = await submitted(store, 4)
+        await store.claim("w1", LEASE_MS, NOW_MS, 3)
+        await store.finish(ended.id, 1, COMPLETED, NOW_MS)
+        for status, expected in (
+            ("completed", [ended.id]),
+            ("pending", [waiting.id]),
+            ("failed", []),
+        ):
+            listed = await store.list_jobs("ann", NOW_MS, limit=9, status=status)
+            assert [each.id for each in listed] == expected
+        [first] = await store.list_jobs("ann", NOW_MS, limit=9, status="processing", after=ended.id)
+        assert (first.id, first.lease_owner) == (running.id, "w1")
+
+    async def test_expired_jobs_are_not_listed(self, store: JobStore) -> None:
+        ended = await finished(store)
+        assert await store.list_jobs("ann", EXPIRY_MS - 1, limit=9) == [ended]
+        assert await store.list_jobs("ann", EXPIRY_MS, limit=9) == []
+        assert await store.list_jobs("ann", EXPIRY_MS, limit=9, status="completed") == []
+
+    async def test_a_job_is_known_whoever_owns_it_and_however_it_stands(
+        self, store: JobStore
+    ) -> None:
+        ended = await finished(store)
+        [waiting] = await submitted(store, owner="bob")
+        unknown = job()
+        ids = {ended.id, waiting.id}
+        assert await store.known([*ids, unknown.id]) == ids
+        assert await store.known([]) == set()
+        await store.purge([ended.id])
+        assert await store.known(ids) == {waiting.id}
 
 
 class TestClosing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -55,6 +56,10 @@ class House:
         return {path.name for path in folder.iterdir()}
 
 
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def write(path: Path, at_ms: int) -> None:
     path.write_bytes(b"audio")
     os.utime(path, (at_ms / 1000, at_ms / 1000))
@@ -81,8 +86,9 @@ async def test_an_expired_job_goes_with_its_audio_and_no_other_does(house: House
 
 async def test_files_that_no_row_tells_of_are_removed_once_they_are_old(house: House) -> None:
     kept = await house.complete()
-    await house.store.segments.add("aa", 5, house.now_ms, private=False)
-    for name in ("aa", "bb"):
+    segment, orphan = digest("kept"), digest("orphan")
+    await house.store.segments.add(segment, 5, house.now_ms, private=False)
+    for name in (segment, orphan):
         write(house.segments / name, house.now_ms)
     write(house.audio / job().id, house.now_ms)
     # They may have been stored by work that is about to write its row.
@@ -90,13 +96,21 @@ async def test_files_that_no_row_tells_of_are_removed_once_they_are_old(house: H
     house.now_ms += ORPHAN_GRACE_MS + 1
     assert await house.sweeper.sweep_orphans() == 2
     assert house.files(house.audio) == {kept.id}
-    assert house.files(house.segments) == {"aa"}
+    assert house.files(house.segments) == {segment}
 
 
 async def test_what_a_crash_left_is_removed_at_the_next_start(house: House) -> None:
-    write(house.segments / "bb", house.now_ms - 1)
+    write(house.segments / digest("orphan"), house.now_ms - 1)
     write(house.audio / job().id, house.now_ms - 1)
     assert await house.sweeper.sweep_orphans() == 2
+
+
+async def test_what_somebody_else_keeps_in_the_same_place_stays(house: House) -> None:
+    for folder in (house.audio, house.segments):
+        write(folder / "thesis.pdf", house.now_ms - 1)
+        write(folder / "backup", house.now_ms - 1)
+    assert await house.sweeper.sweep_orphans() == 0
+    assert house.files(house.audio) == house.files(house.segments) == {"thesis.pdf", "backup"}
 
 
 async def test_idempotency_keys_are_forgotten_after_their_time(house: House) -> None:

@@ -102,9 +102,12 @@ class Checkpoints:
         return await asyncio.to_thread(_unpack, key, data)
 
     async def once(
-        self, key: str, speak: Callable[[], Coroutine[Any, Any, Spoken]]
+        self, key: str, find_or_speak: Callable[[], Coroutine[Any, Any, tuple[Spoken, bool]]]
     ) -> tuple[Spoken, bool]:
-        """Speak, unless the same segment is being spoken: then wait for that one.
+        """Find or speak, unless that is being done for the same segment: then wait for it.
+
+        Args:
+            find_or_speak: returns the segment, and whether it was spoken.
 
         Returns:
             The segment, and whether it was spoken for this caller.
@@ -112,10 +115,11 @@ class Checkpoints:
         underway = self._underway.get(key)
         first = underway is None
         if underway is None:
-            underway = self._underway[key] = _Underway(asyncio.create_task(speak()))
+            underway = self._underway[key] = _Underway(asyncio.create_task(find_or_speak()))
         underway.waiting += 1
         try:
-            return await asyncio.shield(underway.task), first
+            spoken, fresh = await asyncio.shield(underway.task)
+            return spoken, first and fresh
         finally:
             underway.waiting -= 1
             # The last one who gives up ends the work, and the next one begins it anew.
@@ -132,7 +136,12 @@ class Checkpoints:
         spoken = await self._engines.speak(utterance, flow)
         log.debug("segment.spoken", key=key, job_id=flow.job)
         data = await asyncio.to_thread(_pack, spoken)
-        await self._blobs.put_bytes(key, data, self._spool)
+        try:
+            await self._blobs.put_bytes(key, data, self._spool)
+        except asyncio.CancelledError:
+            # It may be there all the same, and the sweeper goes by the rows.
+            await self._index.add(key, len(data), self._clock(), private=private)
+            raise
         await self._index.add(key, len(data), self._clock(), private=private)
         log.debug("segment.kept", key=key, job_id=flow.job)
         return spoken
@@ -178,18 +187,23 @@ class KeptSpeaker:
             StoreFull: the index has no room for it.
         """
         key = self._key(utterance)
-        checkpoints = self._checkpoints
-        found = await checkpoints.find(key, surely=key in self._there)
-        if found is not None:
-            return found
-        await self._before_each()
-        spoken, mine = await checkpoints.once(
-            key,
-            lambda: checkpoints.speak_and_keep(key, utterance, self._flow, private=self._private),
+        # All of it once: what was not there when one job looked may be when its turn comes.
+        spoken, mine = await self._checkpoints.once(
+            key, lambda: self._find_or_speak(key, utterance)
         )
         self._there.add(key)
         self.spoken += mine
         return spoken
+
+    async def _find_or_speak(self, key: str, utterance: Utterance) -> tuple[Spoken, bool]:
+        found = await self._checkpoints.find(key, surely=key in self._there)
+        if found is not None:
+            return found, False
+        await self._before_each()
+        spoken = await self._checkpoints.speak_and_keep(
+            key, utterance, self._flow, private=self._private
+        )
+        return spoken, True
 
     def _key(self, utterance: Utterance) -> str:
         shaped = msgspec.msgpack.encode((__version__, self._scope, utterance))
@@ -197,9 +211,9 @@ class KeptSpeaker:
 
 
 class _Underway:
-    """A segment that is being spoken, and how many wait for it."""
+    """A segment that is being found or spoken, and how many wait for it."""
 
-    def __init__(self, task: asyncio.Task[Spoken]) -> None:
+    def __init__(self, task: asyncio.Task[tuple[Spoken, bool]]) -> None:
         self.task = task
         self.waiting = 0
 

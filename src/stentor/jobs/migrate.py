@@ -44,7 +44,9 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
         for script in migrations[version:]:
             for statement in _statements(script):
                 connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        if version < len(migrations):
+            # Setting it writes even what is there already, which a full disk would refuse.
+            connection.execute(f"PRAGMA user_version = {len(migrations)}")
         connection.execute("COMMIT")
     except BaseException:
         # A full disk, for one, has taken the transaction with it.

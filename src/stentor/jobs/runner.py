@@ -16,6 +16,7 @@ from stentor.errors import SpeechError
 from stentor.jobs.clock import Clock, now_ms
 from stentor.jobs.feed import JobFeed
 from stentor.jobs.outcome import failed, overdue
+from stentor.jobs.probation import Probation
 from stentor.jobs.record import JobRecord, Outcome
 from stentor.jobs.store import JobStore, StoreFull
 from stentor.jobs.work import NoRoom, Progressing, Work
@@ -77,6 +78,7 @@ class JobRunner:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._express: set[str] = set()
         self._loops: list[asyncio.Task[None]] = []
+        self._probation = Probation()
         self._draining = False
 
     @property
@@ -104,7 +106,11 @@ class JobRunner:
         """Stop, and give unfinished jobs back to the queue."""
         await _cancel(self._loops)
         await _cancel(list(self._running.values()))
-        await self._store.release(self._name)
+        try:
+            await self._store.release(self._name)
+        except Exception:
+            # On a full disk, say. The next start gives them back.
+            log.exception("jobs.not_given_back")
 
     def notify(self) -> None:
         """Say that a job was submitted, so that it need not wait for the next look."""
@@ -176,24 +182,30 @@ class JobRunner:
                 await self._work.discard(job)
         except (NoRoom, StoreFull) as error:
             logger.warning("job.waits_for_room")
-            await self._give_back(job, error=None if self._when_full == "wait" else str(error))
+            reason = None if self._when_full == "wait" else str(error)
+            await self._give_back(job, progressing, error=reason)
         except Exception as error:
             # A store that is away, say: not the job's fault, so it waits its turn again. Its lease
             # is kept meanwhile.
             logger.exception("job.interrupted")
-            await self._give_back(job, error=f"{type(error).__name__}: {error}")
+            await self._give_back(job, progressing, error=f"{type(error).__name__}: {error}")
         finally:
             renewal.cancel()
-            self._work.clean(job)
             self._feed.set_live(job.id, None)
+            await self._work.clean(job)
 
-    async def _give_back(self, job: JobRecord, *, error: str | None) -> None:
+    async def _give_back(
+        self, job: JobRecord, progressing: Progressing, *, error: str | None
+    ) -> None:
         """Put the job back into the queue after a pause that grows with its strikes."""
-        self._work.clean(job)
         self._feed.set_live(job.id, None)
+        await self._work.clean(job)
         while True:
             await asyncio.sleep(min(2.0 ** (job.strikes + 1), LONGEST_PAUSE_S))
             try:
+                if progressing.spoken > 0:
+                    # It may have got further since the last renewal.
+                    await self._renew(job, progressing, advanced=True)
                 await self._store.release_job(job.id, job.attempt, error=error)
                 return
             except Exception:
@@ -209,18 +221,32 @@ class JobRunner:
                     f"further ([jobs] max_attempts), the last time by: {job.last_error}",
                 )
             )
+        if job.strikes > 0:
+            await self._probation.begin(job.id)
         try:
             outcome = await self._work.run(job, progressing)
         except (NoRoom, StoreFull) as error:
             if self._when_full == "wait":
                 raise
             return failed(SpeechError(503, "storage_full", str(error)))
+        finally:
+            self._probation.end(job.id)
         if outcome.status == "completed":
             # The last word on progress comes with the end, whenever the last renewal was.
-            await self._store.renew(
-                job.id, job.attempt, self._lease_ms, self._clock(), progressing.value
-            )
+            await self._renew(job, progressing)
         return outcome
+
+    async def _renew(
+        self, job: JobRecord, progressing: Progressing, *, advanced: bool = False
+    ) -> bool:
+        return await self._store.renew(
+            job.id,
+            job.attempt,
+            self._lease_ms,
+            self._clock(),
+            progressing.value,
+            advanced=advanced,
+        )
 
     async def _keep(
         self, job: JobRecord, progressing: Progressing, work: asyncio.Task[None] | None
@@ -229,6 +255,7 @@ class JobRunner:
         renewed = time.monotonic()
         reported = progressing.value
         spoken = 0
+        advanced = False
         while True:
             # Strikes are forgotten as soon as there is a reason to, lest a job that gets a little
             # further in each of many short lives is taken for one that does not.
@@ -239,18 +266,11 @@ class JobRunner:
             same = progressing.value is reported or since_s < 0.9 * PROGRESS_INTERVAL_S
             if same and progressing.spoken == spoken and not due:
                 continue
-            reported, advanced = progressing.value, progressing.spoken > spoken
-            spoken = progressing.spoken
+            advanced = advanced or progressing.spoken > spoken
+            reported, spoken = progressing.value, progressing.spoken
             renewed = time.monotonic()
             try:
-                held = await self._store.renew(
-                    job.id,
-                    job.attempt,
-                    self._lease_ms,
-                    self._clock(),
-                    reported,
-                    advanced=advanced,
-                )
+                held = await self._renew(job, progressing, advanced=advanced)
             except Exception:
                 # A full disk, say, may have room again before the lease runs out.
                 log.exception("job.renewal_failed", job_id=job.id)
@@ -259,6 +279,9 @@ class JobRunner:
                 if work is not None:
                     work.cancel()
                 return
+            if advanced:
+                advanced = False
+                self._probation.end(job.id)
 
     async def _watch_deadlines(self) -> None:
         while True:

@@ -24,6 +24,7 @@ from stentor.jobs.record import JobRecord, Outcome
 from stentor.jobs.store import StoreClosed, StoreFull
 from stentor.requests import StoredRequest, check
 from stentor.routing.catalogue import Catalogue
+from stentor.shielded import shielded
 from stentor.synthesis import Speech, Synthesizer
 
 log = structlog.get_logger(__name__)
@@ -114,7 +115,7 @@ class Work:
         planning = path.with_name(f"{path.name}.{PLANNING}")
         private = False
         try:
-            stored, speech = await asyncio.to_thread(self._read, job, planning)
+            stored, speech = await shielded(asyncio.to_thread(self._read, job, planning))
             private = speech.request.enable_logging is False
             speaker = self._checkpoints.speaker(
                 Flow(job.owner, job.id, job.priority), private=private, before_each=self._room
@@ -146,10 +147,17 @@ class Work:
         """Remove the audio of a job that has no use for it any more."""
         await self._blobs.delete([job.id])
 
-    def clean(self, job: JobRecord) -> None:
-        """Remove what this attempt left in the spool."""
-        for left in self._spool.glob(f"{self._path(job).name}*"):
-            left.unlink(missing_ok=True)
+    async def clean(self, job: JobRecord) -> None:
+        """Remove what this attempt left in the spool; what cannot be removed stays."""
+        # To remove the file of a book takes milliseconds.
+        await shielded(asyncio.to_thread(self._clean, self._path(job)))
+
+    def _clean(self, path: Path) -> None:
+        for left in (path, *self._spool.glob(f"{path.name}.*")):
+            try:
+                left.unlink(missing_ok=True)
+            except OSError as error:
+                log.warning("spool.not_cleaned", file=left.name, error=str(error))
 
     def _path(self, job: JobRecord) -> Path:
         return self._spool / f"{job.id}.{job.attempt}"
@@ -168,11 +176,17 @@ class Work:
 
 
 def suspects(spool: Path) -> set[str]:
-    """Empty the spool that a crash left behind; returns the jobs that were at work in it."""
+    """Empty the spool that a crash left behind; returns the jobs that were at work in it.
+
+    Folders are not Stentor's and stay.
+    """
     found = set()
     for left in spool.iterdir():
-        found.add(left.name.partition(".")[0])
+        if left.is_dir() and not left.is_symlink():
+            continue
         left.unlink()
+        if left.name.isascii():
+            found.add(left.name.partition(".")[0])
     return found
 
 

@@ -12,19 +12,22 @@ CREATE TABLE webhook_deliveries (
     completed_ms     INTEGER NOT NULL,
     expires_ms       INTEGER NOT NULL,
     status_code      INTEGER NOT NULL,
-    result           BLOB, -- JSON
-    error            BLOB, -- JSON
     state            TEXT    NOT NULL DEFAULT 'pending'
         CHECK (state IN ('pending', 'delivered', 'failed')),
     attempt          INTEGER NOT NULL DEFAULT 0, -- numbers the claims
     round_start      INTEGER NOT NULL DEFAULT 0, -- the attempt before the schedule's first
     due_ms           INTEGER NOT NULL,
-    lease_expires_ms INTEGER -- set while it is being delivered
+    lease_expires_ms INTEGER, -- set while it is being delivered
+    -- JSON, and last: what comes after a large value is read through it.
+    result           BLOB,
+    error            BLOB
 ) STRICT;
 
 CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook, due_ms)
     WHERE state = 'pending';
 CREATE INDEX webhook_deliveries_listed ON webhook_deliveries (owner, number);
+CREATE INDEX webhook_deliveries_by_state ON webhook_deliveries (owner, state, number);
+CREATE INDEX webhook_deliveries_by_webhook ON webhook_deliveries (owner, webhook, number);
 CREATE INDEX webhook_deliveries_age ON webhook_deliveries (completed_ms);
 
 -- The delivery log.
@@ -59,4 +62,18 @@ BEGIN
         new.request_id, new.created_ms, new.completed_ms, new.expires_ms, new.status_code,
         new.result, new.error, new.completed_ms
     );
+END;
+
+-- A result may hold the text. Once the job is gone, it is kept only for a call that is still owed.
+CREATE TRIGGER jobs_take_result AFTER DELETE ON jobs
+    WHEN old.webhook IS NOT NULL
+BEGIN
+    UPDATE webhook_deliveries SET result = NULL WHERE job_id = old.id AND state <> 'pending';
+END;
+
+CREATE TRIGGER webhook_deliveries_drop_result AFTER UPDATE OF state ON webhook_deliveries
+    WHEN new.state <> 'pending' AND new.result IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = new.job_id)
+BEGIN
+    UPDATE webhook_deliveries SET result = NULL WHERE number = new.number;
 END;
