@@ -383,6 +383,17 @@ def test_a_webhooks_secret_must_be_one(tmp_path: Path, secret: str) -> None:
     assert secret not in str(refused.value)
 
 
+@pytest.mark.parametrize("place", [":99999", "[::1", "user:hidden@:80", "host:port"])
+def test_a_webhooks_url_must_lead_somewhere(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "stentor.toml"
+    text = WEBHOOK.format(secret=f"whsec_{'A' * 32}")
+    path.write_text(text.replace("example.com/", f"{place}/?token=hidden"))
+    with pytest.raises(ConfigError) as refused:
+        load(path, {})
+    assert "[webhooks.hook] url: expected a URL whose host and port" in str(refused.value)
+    assert "hidden" not in str(refused.value)
+
+
 def test_a_webhook_is_for_a_caller_that_exists(tmp_path: Path) -> None:
     path = tmp_path / "stentor.toml"
     path.write_text(WEBHOOK.format(secret=f"whsec_{'A' * 32}") + 'key = "nobody"\n')

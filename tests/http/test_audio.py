@@ -76,14 +76,6 @@ def test_head_answers_with_the_headers_alone(server: Server, finished: tuple[str
     assert response.content == b""
 
 
-def test_audio_of_a_job_that_has_not_completed_is_a_conflict(server: Server) -> None:
-    job_id = server.submit(input="A long story. " * 400)["id"]
-    response = server.client.get(f"{JOBS}/{job_id}/audio")
-    assert response.status_code == 409
-    assert response.json()["error"]["code"] == "not_completed"
-    server.client.delete(f"{JOBS}/{job_id}")
-
-
 @pytest.mark.parametrize(
     "header", [None, "", "bytes=", "bytes=-", "bytes=5-2", "items=0-1", "bytes=0-1,4-5"]
 )

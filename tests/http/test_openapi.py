@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
+from collections.abc import Iterator
 
 import httpx
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import (
@@ -15,6 +18,18 @@ from schemathesis.specs.openapi.checks import (
 
 from stentor.http.openapi import document
 from support import JOBS, Server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(
+        tmp_path_factory.mktemp("server"),
+        STENTOR_SERVER_MAX_WAIT_SECONDS="1",
+        STENTOR_JOBS_MAX_TTL_SECONDS="7200",
+    )
+    yield running
+    running.stop(signal.SIGKILL)
+
 
 schema = schemathesis.openapi.from_dict(json.loads(document()))
 
@@ -41,7 +56,10 @@ def test_the_document_is_served_and_is_openapi_3_1(server: Server) -> None:
     assert document_["openapi"].startswith("3.1")
     fields = document_["components"]["schemas"]["SpeechRequest"]["properties"]
     assert fields["speed"]["anyOf"][0]["maximum"] == 4.0
-    assert JOBS in document_["paths"]
+    for path in ("", "/{job_id}", "/{job_id}/audio", "/{job_id}/events"):
+        assert JOBS + path in document_["paths"]
+    ttl = document_["paths"][JOBS]["post"]["parameters"][0]
+    assert (ttl["name"], ttl["schema"]["maximum"]) == ("x-bf-async-job-result-ttl", 7200)
     job = document_["components"]["schemas"]["Job"]["properties"]
     assert job["created_at"] == {"type": "string", "format": "date-time"}
     assert set(job["status"]["enum"]) == {"pending", "processing", "completed", "failed"}

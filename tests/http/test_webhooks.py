@@ -55,6 +55,19 @@ class House:
         headers = {"x-bf-async-webhook": webhook}
         return await self.call("POST", JOBS, owner, headers=headers, json=request())
 
+    async def stentor(self, *arguments: str) -> str:
+        """What `stentor webhooks` prints."""
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [*STENTOR, "webhooks", *arguments, "--url", self.server.url, "--key", KEYS["ann"]],
+            capture_output=True,
+            text=True,
+            env={"COLUMNS": "200", "PATH": ""},
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     async def received(self, count: int) -> None:
         async with asyncio.timeout(30):
             while len(self.receiver.events) < count:  # noqa: ASYNC110
@@ -118,7 +131,8 @@ async def test_a_private_target_is_refused_and_the_log_says_the_way_out(house: H
             delivery := await house.delivery(job["id"], "pending")
         )["attempts"]:
             await asyncio.sleep(0.01)
-    assert "allow_private" in delivery["attempts"][0]["error"]
+    assert "[webhooks.NAME] allow_private" in delivery["attempts"][0]["error"]
+    assert "[webhooks.NAME] allow_private" in await house.stentor("show", delivery["id"])
     assert house.receiver.paths == []
 
 
@@ -133,6 +147,10 @@ async def test_an_endpoint_that_is_gone_is_enabled_by_hand(house: House) -> None
             await asyncio.sleep(0.01)
     assert hook["disabled_reason"] == "it answered with 410 Gone"
     assert hook["url"] == f"http://127.0.0.1:{house.receiver.port}/hook"
+    delivery = await house.delivery(job["id"], "pending")
+    again = await house.call("POST", f"{DELIVERIES}/{delivery['id']}/redeliver")
+    assert again.status_code == 409
+    assert again.json()["error"]["message"].endswith("POST /v1/webhooks/hook/enable")
     assert (await house.call("POST", "/v1/webhooks/hook/enable")).json()["enabled"] is True
     await house.delivery(job["id"], "delivered")
 
@@ -149,22 +167,9 @@ async def test_a_webhook_that_the_caller_may_not_name_is_refused(house: House) -
 async def test_the_log_is_read_and_repeated_from_the_command_line(house: House) -> None:
     job = (await house.submit("hook")).json()
     delivery_id = (await house.delivery(job["id"], "delivered"))["id"]
-
-    async def stentor(*arguments: str) -> str:
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [*STENTOR, "webhooks", *arguments, "--url", house.server.url, "--key", KEYS["ann"]],
-            capture_output=True,
-            text=True,
-            env={"COLUMNS": "200", "PATH": ""},
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    assert "hook" in await stentor("list")
-    assert delivery_id in await stentor("deliveries", "--job", job["id"])
-    assert "204" in await stentor("show", delivery_id)
-    await stentor("redeliver", delivery_id)
+    assert "hook" in await house.stentor("list")
+    assert delivery_id in await house.stentor("deliveries", "--job", job["id"])
+    assert "204" in await house.stentor("show", delivery_id)
+    await house.stentor("redeliver", delivery_id)
     await house.received(2)
-    assert "is enabled" in await stentor("enable", "hook")
+    assert "is enabled" in await house.stentor("enable", "hook")

@@ -22,8 +22,10 @@ from stentor.webhooks.deliverer import AT_ONCE, SCHEDULE_S, Deliverer
 from stentor.webhooks.endpoints import Endpoints
 from stentor.webhooks.sender import Answer
 from stentor.webhooks.sqlite import SqliteDeliveries
+from stentor.webhooks.store import Tried
 from webhooks_support import SECRET
 
+DEADLINE_S = 20
 OK = Answer(5, 204)
 FAILED = failed(SpeechError(502, "engine_failed", "the engine failed"))
 
@@ -52,25 +54,28 @@ class Endpoint:
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self.answers: list[Answer] = []
         self.hanging: set[str] = set()
+        self.release = asyncio.Event()
 
     async def send(self, webhook: Webhook, headers: dict[str, str], body: bytes) -> Answer:
         self.calls.append((webhook.url, headers["webhook-id"], msgspec.json.decode(body)))
         if webhook.url in self.hanging:
-            await asyncio.Event().wait()
+            await self.release.wait()
         return self.answers.pop(0) if self.answers else OK
 
     async def close(self) -> None:
         pass
 
     async def called(self, count: int) -> None:
-        while len(self.calls) < count:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
+        async with asyncio.timeout(DEADLINE_S):
+            while len(self.calls) < count:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
 
 
 class House:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.now_ms = NOW_MS
+        self.grace_s = 0.0
         self.endpoint = Endpoint()
         self.blobs = BlobStore.open(None, folder / "audio")
         self.endpoints = Endpoints(
@@ -91,6 +96,7 @@ class House:
             base_url="https://speech.example/",
             clock=lambda: self.now_ms,
             chance=lambda: 0.5,
+            grace_s=self.grace_s,
         )
 
     async def close(self) -> None:
@@ -109,13 +115,14 @@ class House:
 
     async def state(self, one: JobRecord, state: str, attempts: int) -> list[Any]:
         """Wait until the job's delivery stands like this; returns its log."""
-        while True:
-            [found] = await self.deliveries.list_deliveries(one.owner, limit=9, job_id=one.id)
-            shown = await self.deliveries.get(found.id, one.owner)
-            assert shown is not None
-            if (found.state, len(shown[1])) == (state, attempts):
-                return shown[1]
-            await asyncio.sleep(0.001)
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                [found] = await self.deliveries.list_deliveries(one.owner, limit=9, job_id=one.id)
+                shown = await self.deliveries.get(found.id, one.owner)
+                assert shown is not None
+                if (found.state, len(shown[1])) == (state, attempts):
+                    return shown[1]
+                await asyncio.sleep(0.001)
 
 
 @pytest.fixture
@@ -216,6 +223,121 @@ async def test_a_crash_during_the_call_makes_another(tmp_path: Path) -> None:
     await house.close()
 
 
+async def test_a_call_that_is_being_made_at_the_end_may_still_be_answered(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.grace_s = 10.0
+    house.endpoint.hanging.add("https://hook.example/")
+    await house.open()
+    house.deliverer.start()
+    new = await house.end()
+    await house.endpoint.called(1)
+    closing = asyncio.create_task(house.deliverer.close())
+    house.endpoint.release.set()
+    await closing
+    await house.state(new, "delivered", 1)
+    await house.store.close()
+
+
+async def test_attempts_that_crashes_cut_short_take_no_place_in_the_schedule(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path)
+    house.endpoint.hanging.add("https://hook.example/")
+    await house.open()
+    house.deliverer.start()
+    new = await house.end()
+    crashes = len(SCHEDULE_S) + 2
+    for number in range(1, crashes + 1):
+        await house.endpoint.called(number)
+        await house.close()
+        await house.open()
+        if number == crashes:
+            house.endpoint.hanging.clear()
+            house.endpoint.answers = [Answer(5, 500, "answered with 500")]
+        house.deliverer.start()
+    [tried] = await house.state(new, "pending", 1)
+    assert tried.attempt == crashes + 1
+    [found] = await house.deliveries.list_deliveries(new.owner, limit=1)
+    assert found.due_ms == house.now_ms + 1000 * SCHEDULE_S[0] * 1.1
+    await house.close()
+
+
+async def test_however_a_job_ends_it_is_told_once(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    await house.open()
+    late = job(webhook="hook", deadline_ms=NOW_MS + 1)
+    raced = job(webhook="hook")
+    for new in (late, raced):
+        await house.store.submit(new, queue_limit=NO_LIMIT)
+    await house.store.claim("w1", LEASE_MS, NOW_MS, 2)
+    assert await house.store.fail_overdue(FAILED, NOW_MS + 2, 9) == [late.id]
+    after_lease = NOW_MS + LEASE_MS + 1
+    [taken] = await house.store.claim("w2", LEASE_MS, after_lease, 2)
+    ends = [
+        await house.store.finish(raced.id, taken.attempt, completed(), after_lease),
+        await house.store.finish(raced.id, taken.attempt - 1, FAILED, after_lease),
+        await house.store.finish(late.id, 1, completed(), after_lease),
+    ]
+    assert ends == [True, False, False]
+    assert await house.store.cancel(raced.id, raced.owner, FAILED, after_lease) is None
+    await house.store.delete(raced.id, raced.owner)
+    found = await house.deliveries.list_deliveries("ann", limit=9)
+    assert [(each.job_id, each.status) for each in found] == [
+        (raced.id, "completed"),
+        (late.id, "failed"),
+    ]
+    await house.close()
+
+
+async def test_what_one_process_delivers_another_leaves_alone_until_the_lease_has_run_out(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path)
+    await house.open()
+    await house.end()
+    [mine] = await house.deliveries.claim("hook", LEASE_MS, NOW_MS, 9)
+    assert await house.deliveries.claim("hook", LEASE_MS, NOW_MS + LEASE_MS - 1, 9) == []
+    [theirs] = await house.deliveries.claim("hook", LEASE_MS, NOW_MS + LEASE_MS, 9)
+    assert (theirs.id, theirs.attempt) == (mine.id, mine.attempt + 1)
+    mine_tried = Tried(attempt=mine.attempt, at_ms=NOW_MS, latency_ms=1, status_code=204)
+    assert not await house.deliveries.settle(mine.id, mine_tried, "delivered", NOW_MS)
+    shown = await house.deliveries.get(mine.id, mine.owner)
+    assert shown is not None
+    assert (shown[0].state, shown[1]) == ("pending", [])
+    await house.close()
+
+
+async def test_no_statement_looks_at_every_delivery(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    await house.open()
+    await house.end()
+    store, statements = house.deliveries, list[str]()
+    for thread in (house.store.writer, house.store.reader):
+        await thread.call(lambda connection: connection.set_trace_callback(statements.append))
+    [owed] = await store.claim("hook", LEASE_MS, NOW_MS, 1)
+    await store.next_due(["hook", "other"])
+    for wanted in ({}, {"webhook": "hook"}, {"state": "failed"}, {"job_id": owed.job_id}):
+        await store.list_deliveries("ann", limit=2, **wanted)  # type: ignore[arg-type]
+    await store.list_deliveries("ann", limit=2, after=owed.id, webhook="hook", state="pending")
+    await store.get(owed.id, "ann")
+    await store.disable("hook", NOW_MS, "gone")
+    await store.enable("hook", NOW_MS)
+    await store.redeliver(owed.id, "ann", NOW_MS)
+    await store.purge(NOW_MS)
+    planned = [each for each in statements if "webhook_deliveries" in each and "--" not in each]
+    assert len(planned) >= 12
+    for statement in planned:
+        plan = await house.store.reader.call(
+            lambda connection, statement=statement: connection.execute(  # type: ignore[misc]
+                f"EXPLAIN QUERY PLAN {statement}"
+            ).fetchall()
+        )
+        for *_, step in plan:
+            assert not step.startswith("SCAN webhook_deliveries"), step
+            assert "TEMP B-TREE" not in step, (step, statement)
+    await house.close()
+
+
 async def test_the_job_may_be_gone_before_its_call_succeeds(house: House) -> None:
     house.endpoint.answers = [Answer(5, 500, "answered with 500")]
     new = await house.end()
@@ -309,6 +431,127 @@ async def test_an_endpoint_that_left_the_configuration_is_owed_its_calls(house: 
     new = await house.end(webhook="unknown")
     await house.state(await house.end(), "delivered", 1)
     await house.state(new, "pending", 0)
+
+
+async def test_what_is_being_delivered_is_not_delivered_twice_whatever_the_clock_does(
+    house: House,
+) -> None:
+    house.endpoint.hanging.add("https://hook.example/")
+    new = await house.end()
+    await house.endpoint.called(1)
+    house.now_ms += 86_400_000  # far beyond the lease
+    await house.state(await house.end(webhook="other"), "delivered", 1)
+    house.endpoint.release.set()
+    await house.state(new, "delivered", 1)
+    assert [url for url, _, _ in house.endpoint.calls].count("https://hook.example/") == 1
+
+
+async def test_a_clock_that_is_set_back_puts_off_no_call(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    await house.open()
+    first = await house.end()
+    house.now_ms -= 3_600_000
+    house.deliverer.start()
+    await house.state(first, "delivered", 1)
+    house.now_ms += 3_600_000
+    house.endpoint.answers = [Answer(5, 500, "answered with 500")]
+    retried = await house.end()
+    await house.state(retried, "pending", 1)
+    new = job(webhook="hook")
+    await house.store.submit(new, queue_limit=NO_LIMIT)
+    [claimed] = await house.store.claim("w1", LEASE_MS, house.now_ms, 1)
+    assert await house.store.finish(new.id, claimed.attempt, completed(), house.now_ms)
+    house.now_ms -= 30 * 86_400_000
+    house.deliverer.notify()
+    await house.state(new, "delivered", 1)
+    await house.state(retried, "delivered", 2)
+    await house.close()
+
+
+async def test_a_pause_that_a_right_clock_could_have_set_is_kept(house: House) -> None:
+    house.endpoint.answers = [Answer(5, 503, "answered with 503", retry_after_s=86_400)]
+    new = await house.end()
+    await house.state(new, "pending", 1)
+    house.now_ms -= 1000
+    await house.state(await house.end(), "delivered", 1)
+    [found] = await house.deliveries.list_deliveries(new.owner, limit=1, job_id=new.id)
+    assert found.due_ms == NOW_MS + 86_400_000
+
+
+async def test_a_crash_after_a_delivery_was_asked_for_again_does_not_put_it_off(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path)
+    await house.open()
+    new = await house.end()
+    [claimed] = await house.deliveries.claim("hook", LEASE_MS, NOW_MS, 1)
+    assert await house.deliveries.redeliver(claimed.id, new.owner, NOW_MS)
+    house.endpoint.answers = [Answer(5, 500, "answered with 500")]
+    house.deliverer.start()  # which ends the lease, as after a crash
+    await house.state(new, "pending", 1)
+    [found] = await house.deliveries.list_deliveries(new.owner, limit=1)
+    assert found.due_ms == house.now_ms + 1000 * SCHEDULE_S[0] * 1.1
+    await house.close()
+
+
+async def test_enabling_does_not_repeat_a_call_that_is_being_made(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    await house.open()
+    new = await house.end()
+    [claimed] = await house.deliveries.claim("hook", LEASE_MS, NOW_MS, 1)
+    await house.deliveries.disable("hook", NOW_MS, "gone")
+    assert await house.deliveries.enable("hook", NOW_MS + 1)
+    tried = Tried(attempt=claimed.attempt, at_ms=NOW_MS, latency_ms=1, status_code=204)
+    assert await house.deliveries.settle(claimed.id, tried, "delivered", NOW_MS)
+    await house.state(new, "delivered", 1)
+    await house.close()
+
+
+async def test_audio_that_cannot_be_read_is_a_failed_attempt(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(_: str) -> bytes:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(house.blobs, "read_all", hang)
+    monkeypatch.setattr("stentor.webhooks.deliverer.READ_S", 0.01)
+    new = await house.end()
+    [tried] = await house.state(new, "pending", 1)
+    assert tried.error == "not sent: TimeoutError"
+    assert house.endpoint.calls == []
+
+
+async def test_of_a_job_that_is_gone_no_result_is_kept_that_nobody_is_owed(house: House) -> None:
+    async def kept() -> list[tuple[str, bool]]:
+        return await house.store.reader.call(
+            lambda connection: connection.execute(
+                "SELECT job_id, result IS NOT NULL FROM webhook_deliveries ORDER BY number"
+            ).fetchall()
+        )
+
+    told = await house.end()
+    await house.state(told, "delivered", 1)
+    assert await kept() == [(told.id, True)]
+    assert await house.store.delete(told.id, told.owner)
+    assert await kept() == [(told.id, False)]
+    house.endpoint.answers = [Answer(5, 500, "answered with 500")]
+    owed = await house.end()
+    await house.state(owed, "pending", 1)
+    assert await house.store.delete(owed.id, owed.owner)
+    assert await kept() == [(told.id, False), (owed.id, True)]
+    house.now_ms += 10_000
+    house.deliverer.notify()
+    await house.state(owed, "delivered", 2)
+    assert await kept() == [(told.id, False), (owed.id, False)]
+    assert house.endpoint.calls[-1][2]["data"]["result"]["sha256"] == "00"
+    [found] = await house.deliveries.list_deliveries(told.owner, limit=1, job_id=told.id)
+    assert await house.deliveries.redeliver(found.id, told.owner, house.now_ms)
+    house.deliverer.notify()
+    await house.state(told, "delivered", 2)
+    data = house.endpoint.calls[-1][2]["data"]
+    assert data["result_omitted"] is True
+    assert "result" not in data
 
 
 async def test_old_deliveries_are_forgotten_with_their_log(house: House) -> None:

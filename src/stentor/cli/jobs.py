@@ -157,12 +157,12 @@ def _watch(client: Client, status: JobStatus | None, limit: int) -> None:
 
 def _polls(client: Client, job_id: str, *, seconds: float) -> Iterator[Job]:
     """The job as it stands, again and again until it has ended, across a server's restart."""
-    path = f"{_path(job_id)}?wait={seconds:g}"
+    hold_s = 0.0
     reached_at: float | None = None
     while True:
         asked_at = time.monotonic()
         try:
-            job = msgspec.json.decode(client.call("GET", path), type=Job)
+            raw = client.call("GET", f"{_path(job_id)}?wait={hold_s:g}")
         except ClientError as error:
             away = isinstance(error, Unreachable) or error.status_code == 503
             if not away or reached_at is None or asked_at - reached_at > PATIENCE_S:
@@ -170,11 +170,13 @@ def _polls(client: Client, job_id: str, *, seconds: float) -> Iterator[Job]:
             time.sleep(REFRESH_S)
             continue
         reached_at = time.monotonic()
+        job = msgspec.json.decode(raw, type=Job)
         yield job
         if job.status in ("completed", "failed"):
             return
         # A server may hold answers for less than it was asked to, or not at all.
-        time.sleep(max(0.0, min(seconds, REFRESH_S) - (reached_at - asked_at)))
+        time.sleep(max(0.0, min(hold_s, REFRESH_S) - (reached_at - asked_at)))
+        hold_s = seconds
 
 
 def _advance(bar: Progress, task: TaskID, job: Job) -> None:

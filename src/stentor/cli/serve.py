@@ -132,10 +132,11 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         OSError: the address cannot be bound.
     """
-    family, _, _, _, address = socket.getaddrinfo(
+    family, _, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns off Nagle's algorithm only on sockets that name their protocol.
+    bound = socket.socket(family, socket.SOCK_STREAM, protocol)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)

@@ -48,7 +48,7 @@ def list_webhooks(
         state = Text("enabled", "green")
         if not one.enabled:
             state = Text(f"disabled {one.disabled_at:%Y-%m-%d %H:%M}: {one.disabled_reason}", "red")
-        table.add_row(one.name, one.url, state)
+        table.add_row(one.name, Text(one.url), state)
     Console().print(table)
 
 
@@ -99,7 +99,7 @@ def show(
             f"{tried.at.astimezone():%Y-%m-%d %H:%M:%S}",
             f"{tried.latency_ms} ms",
             str(tried.status_code or ""),
-            tried.error or "",
+            Text(tried.error or ""),
         )
     Console().print(table)
 

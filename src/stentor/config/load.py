@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -179,6 +180,14 @@ def is_webhook_secret(text: str) -> bool:
     return 24 <= len(secret) <= 64
 
 
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _contradictions(config: Config) -> Iterator[tuple[KeyPath, str]]:
     """What is wrong between options: the path of one that was set, and the problem."""
     jobs, kokoro = config.jobs, config.providers.kokoro
@@ -194,6 +203,9 @@ def _contradictions(config: Config) -> Iterator[tuple[KeyPath, str]]:
     if kokoro.voices and not kokoro.model:
         yield ("providers", "kokoro", "voices"), "expected model to be set as well"
     for name, webhook in config.webhooks.items():
+        if not _has_host(webhook.url):
+            # Not shown: a query or a user's password may be secret.
+            yield ("webhooks", name, "url"), "expected a URL whose host and port are valid"
         for option in ("secret", "old_secret"):
             secret = getattr(webhook, option)
             if secret is not None and not is_webhook_secret(secret.reveal()):

@@ -6,7 +6,6 @@ import asyncio
 
 import msgspec
 import uuid_utils
-from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,25 +14,22 @@ from stentor.contract import Job, SpeechResult
 from stentor.errors import SpeechError, not_found
 from stentor.gateway import Gateway
 from stentor.http.follow import has_ended
-from stentor.http.render import RETRY_AFTER_S, job_view, json_response, without_audio
+from stentor.http.render import RETRY_AFTER_S, base_url, job_view, json_response, without_audio
 from stentor.jobs.record import JobRecord
 
 # A body beyond this size is coded in a thread: about a millisecond's worth of the event loop.
 INLINE_BODY_BYTES = 128 * 1024
 
 
-async def job_answer(gateway: Gateway, record: JobRecord, base: URL | str) -> Response:
+async def job_answer(gateway: Gateway, record: JobRecord, request: Request) -> Response:
     """202 with a job that waits or runs, 200 with one that has ended and its audio, if small.
-
-    Args:
-        base: what the audio's URL begins with.
 
     Raises:
         SpeechError: 404: it went meanwhile.
     """
     if not has_ended(record):
         return json_response(job_view(record, base=""), 202, {"Retry-After": str(RETRY_AFTER_S)})
-    job = job_view(record, base=base)
+    job = job_view(record, base=base_url(request))
     if job.result is None:
         return json_response(job)
     if job.result.size_bytes > gateway.config.jobs.inline_audio_max_bytes:

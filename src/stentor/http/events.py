@@ -113,11 +113,11 @@ class _Events:
             if has_ended(record):
                 return record
             await self._progress(record)
+            if self._follow.closing:
+                return None
             piece = await self._follow.live(self._position) if self._audio else None
             if piece is not None:
                 await self._deliver(piece)
-            elif self._follow.closing:
-                return None
             else:
                 await self._follow.changed()
                 if time.monotonic() - self._sent_at >= HEARTBEAT_S:

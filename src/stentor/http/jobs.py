@@ -70,7 +70,7 @@ class JobsApi:
             record = await self._gateway.store.get(job_id, owner, now_ms())
         if record is None:
             raise no_such_job()
-        response = await job_answer(self._gateway, record, base_url(request))
+        response = await job_answer(self._gateway, record, request)
         if preferred is not None:
             response.headers["Preference-Applied"] = f"wait={preferred}"
         return response

@@ -36,11 +36,11 @@ def live_audio(gateway: Gateway, request: Request, job_id: str, owner: str) -> A
                     raise Cut if sending.started else no_such_job()
                 if has_ended(record):
                     break
+                if follow.closing:
+                    raise Cut if sending.started else draining()
                 piece = await follow.live(position)
                 if piece is not None:
                     position = await _deliver(sending, piece, position)
-                elif follow.closing:
-                    raise Cut if sending.started else draining()
                 else:
                     await follow.changed()
             if not sending.started:

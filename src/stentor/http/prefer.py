@@ -10,7 +10,8 @@ MAX_CHARS = 1024
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_ITEM = re.compile(rf'(?:[^",]|{_QUOTED})+')
+# A quote without its end takes the rest of the header with it.
+_ITEM = re.compile(rf'(?:[^",]|{_QUOTED}|".*)+', re.DOTALL)
 _PREFERENCE = re.compile(rf"\s*({_TOKEN})(?:\s*=\s*({_TOKEN}|{_QUOTED}))?\s*(?:;.*)?", re.DOTALL)
 
 

@@ -31,7 +31,6 @@ from stentor.http.keys import Keys
 from stentor.http.render import (
     JOBS_PATH,
     RETRY_AFTER_S,
-    base_url,
     encode,
     job_view,
     raw_json_response,
@@ -179,4 +178,4 @@ class Submission:
         )
         if record is None or not has_ended(record):
             return None
-        return await job_answer(self._gateway, record, base_url(request))
+        return await job_answer(self._gateway, record, request)

@@ -113,6 +113,13 @@ class _WebhooksApi:
                 "webhook_not_found",
                 f"the webhook {found.webhook} is not configured any more",
             )
+        if found.webhook in await self._store.disabled():
+            raise SpeechError(
+                409,
+                "webhook_disabled",
+                f"the webhook {found.webhook} is disabled; enable it first: "
+                f"POST /v1/webhooks/{found.webhook}/enable",
+            )
         if not await self._store.redeliver(delivery_id, owner, now_ms()):
             raise no_such_delivery()
         self._deliverer.notify()

@@ -15,11 +15,14 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # RFC 6052: the last 32 bits are an IPv4 address, which a translator would connect to.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
-# RFC 3879, deprecated, but still routed inside some networks.
-_SITE_LOCAL = ipaddress.ip_network("fec0::/10")
-# RFC 4291, section 2.5.5.1, deprecated.
-_COMPATIBLE = ipaddress.ip_network("::/96")
+# All that is handed out to be routed (IANA, "IPv6 Global Unicast Address Assignments").
+_UNICAST = ipaddress.ip_network("2000::/3")
+# Special, but not all known to every supported version of `ipaddress` (IANA, "Special-Purpose
+# Address Registry"): a cloud's metadata is served at 192.0.0.192, 6to4 relays were anycast at
+# 192.88.99.0/24 (RFC 7526), and 3fff::/20 is for documentation (RFC 9637).
+_SPECIAL = tuple(
+    ipaddress.ip_network(network) for network in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")
+)
 
 
 class PrivateAddress(OSError):
@@ -28,19 +31,16 @@ class PrivateAddress(OSError):
 
 def is_public(address: IPAddress) -> bool:
     """Whether an address is one of the public internet, and holds no other that is not."""
+    if any(address in network for network in _SPECIAL):
+        return False
     if isinstance(address, ipaddress.IPv4Address):
         return address.is_global and not address.is_multicast
-    if address in _NAT64_LOCAL or address in _SITE_LOCAL or address in _COMPATIBLE:
-        return False
     inner = address.ipv4_mapped or address.sixtofour
     if address in _NAT64:
         inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-    if inner is not None and not is_public(inner):
-        return False
-    # IPv4-mapped addresses are never global themselves; what they map to has been looked at.
-    if address.ipv4_mapped is not None:
-        return True
-    return address.is_global and not address.is_multicast and address.teredo is None
+    if inner is not None:
+        return is_public(inner)
+    return address in _UNICAST and address.is_global and address.teredo is None
 
 
 def public_socket(info: tuple[Any, ...]) -> socket.socket:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections import Counter
+import sys
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from stentor.contract import DeliveryState
 from stentor.jobs.clock import Clock, now_ms
 from stentor.webhooks.endpoints import Endpoints, signed_headers
 from stentor.webhooks.event import body_of
-from stentor.webhooks.sender import Answer
+from stentor.webhooks.sender import MAX_RETRY_AFTER_S, Answer
 from stentor.webhooks.store import DeliveryRecord, DeliveryStore, Tried
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,10 @@ JITTER = 0.2
 AT_ONCE = 8
 LONGEST_PAUSE_S = 60.0
 LEASE_MARGIN_S = 30
+# How long the audio may take to be read: less than the margin.
+READ_S = 20
+# A call that is cut off at the end is made again at the next start, though it may have arrived.
+CLOSE_GRACE_S = 2.0
 GONE = 410
 
 
@@ -47,6 +52,7 @@ class Deliverer:
     Args:
         base_url: what the URLs in the calls begin with.
         schedule_s: pauses between the attempts, in seconds.
+        grace_s: how long calls that are being made may go on after `close`.
         chance: a number from 0 to 1, for the jitter.
     """
 
@@ -59,6 +65,7 @@ class Deliverer:
         *,
         base_url: str,
         schedule_s: Sequence[float] = SCHEDULE_S,
+        grace_s: float = CLOSE_GRACE_S,
         clock: Clock = now_ms,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -68,11 +75,14 @@ class Deliverer:
         self._sender = sender
         self._base_url = base_url
         self._schedule_s = schedule_s
+        self._grace_s = grace_s
         self._clock = clock
         self._chance = chance
         self._wake = asyncio.Event()
         self._calls: set[asyncio.Task[None]] = set()
-        self._busy: Counter[str] = Counter()
+        self._held: defaultdict[str, set[str]] = defaultdict(set)
+        # The clock may have been set while nobody looked.
+        self._seen_ms = sys.maxsize
         self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -80,11 +90,15 @@ class Deliverer:
         self._loop = asyncio.create_task(self._run(), name="webhooks")
 
     async def close(self) -> None:
-        """Stop; what is being delivered counts as not delivered."""
-        tasks = [*self._calls, *([self._loop] if self._loop else [])]
-        for task in tasks:
+        """Stop; what is not delivered soon counts as not delivered."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=self._grace_s)
+        for task in self._calls:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._calls, return_exceptions=True)
         await self._sender.close()
 
     def notify(self) -> None:
@@ -97,6 +111,7 @@ class Deliverer:
             self._wake.clear()
             pause_s = LONGEST_PAUSE_S
             try:
+                await self._look_at_clock()
                 full = await self._begin()
                 due_ms = await self._store.next_due(
                     [name for name in self._endpoints.names if name not in full]
@@ -111,19 +126,28 @@ class Deliverer:
                 async with asyncio.timeout(pause_s):
                     await self._wake.wait()
 
+    async def _look_at_clock(self) -> None:
+        now_ms = self._clock()
+        if now_ms < self._seen_ms:
+            longest_s = max(MAX_RETRY_AFTER_S, *self._schedule_s) * (1 + JITTER)
+            await self._store.bring_forward(now_ms, now_ms + round(1000 * longest_s))
+        self._seen_ms = now_ms
+
     async def _begin(self) -> set[str]:
         """Begin what is due; returns the endpoints that can take no more now."""
         full = set()
         for name in self._endpoints.names:
-            free = AT_ONCE - self._busy[name]
+            held = self._held[name]
+            free = AT_ONCE - len(held)
             if free > 0:
                 lease_ms = 1000 * (self._endpoints[name].timeout_seconds + LEASE_MARGIN_S)
-                for delivery in await self._store.claim(name, lease_ms, self._clock(), free):
-                    self._busy[name] += 1
+                now_ms = self._clock()
+                for delivery in await self._store.claim(name, lease_ms, now_ms, free, held=[*held]):
+                    held.add(delivery.id)
                     task = asyncio.create_task(self._deliver(delivery), name=delivery.id)
                     self._calls.add(task)
                     task.add_done_callback(self._done)
-            if self._busy[name] >= AT_ONCE:
+            if len(held) >= AT_ONCE:
                 full.add(name)
         return full
 
@@ -136,20 +160,21 @@ class Deliverer:
         at_ms = self._clock()
         try:
             try:
-                body = await body_of(
-                    delivery,
-                    self._blobs,
-                    base_url=self._base_url,
-                    max_bytes=webhook.max_body_bytes,
-                )
-                headers = signed_headers(webhook, delivery.id, at_ms, body.decode())
+                async with asyncio.timeout(READ_S):
+                    body = await body_of(
+                        delivery,
+                        self._blobs,
+                        base_url=self._base_url,
+                        max_bytes=webhook.max_body_bytes,
+                    )
+                headers = await asyncio.to_thread(signed_headers, webhook, delivery.id, at_ms, body)
                 answer = await self._sender.send(webhook, headers, body)
             except Exception as error:
                 log.exception("webhook.not_sent", delivery_id=delivery.id)
                 answer = Answer(0, error=f"not sent: {type(error).__name__}")
             await self._persistently(lambda: self._settle(delivery, answer, at_ms))
         finally:
-            self._busy[delivery.webhook] -= 1
+            self._held[delivery.webhook].discard(delivery.id)
 
     async def _settle(self, delivery: DeliveryRecord, answer: Answer, at_ms: int) -> None:
         logger = log.bind(delivery_id=delivery.id, webhook=delivery.webhook)

@@ -55,7 +55,7 @@ def shown_url(webhook: Webhook) -> str:
     return parts._replace(netloc=host, query="", fragment="").geturl()
 
 
-def signed_headers(webhook: Webhook, delivery_id: str, at_ms: int, body: str) -> dict[str, str]:
+def signed_headers(webhook: Webhook, delivery_id: str, at_ms: int, body: bytes) -> dict[str, str]:
     """The headers by which a receiver can tell that a call is ours and fresh.
 
     Standard Webhooks 1.0.0: signatures are separated by spaces.
@@ -64,7 +64,8 @@ def signed_headers(webhook: Webhook, delivery_id: str, at_ms: int, body: str) ->
 
     at = datetime.fromtimestamp(at_ms // 1000, UTC)
     secrets = [webhook.secret, *([webhook.old_secret] if webhook.old_secret else [])]
-    signatures = [Signer(secret.reveal()).sign(delivery_id, at, body) for secret in secrets]
+    text = body.decode()
+    signatures = [Signer(secret.reveal()).sign(delivery_id, at, text) for secret in secrets]
     return {
         "webhook-id": delivery_id,
         "webhook-timestamp": str(at_ms // 1000),

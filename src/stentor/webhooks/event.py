@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import msgspec
@@ -34,8 +35,28 @@ async def body_of(
     Raises:
         OSError, obstore.exceptions.BaseError: the audio cannot be read now.
     """
-    url = f"{base_url.rstrip('/')}{JOBS_PATH}/{delivery.job_id}"
-    event = WebhookEvent(
+    event = _event(delivery, f"{base_url.rstrip('/')}{JOBS_PATH}/{delivery.job_id}")
+    if delivery.result is None:
+        gone = delivery.status == "completed" or None
+        return msgspec.json.encode(_replaced(event, result_omitted=gone))
+    # In threads, because results may be large.
+    result = await asyncio.to_thread(_result, delivery.result, event)
+    bare = await asyncio.to_thread(_with, event, result)
+    if len(bare) > max_bytes:
+        return msgspec.json.encode(_replaced(event, result_omitted=True))
+    if len(bare) + result.size_bytes * _BASE64 < max_bytes:
+        try:
+            audio = await blobs.read_all(delivery.job_id)
+        except BlobMissing:
+            return bare  # it expired, or was deleted
+        full = msgspec.structs.replace(result, audio=audio, audio_omitted=None)
+        return await asyncio.to_thread(_with, event, full)
+    return bare
+
+
+def _event(delivery: DeliveryRecord, url: str) -> WebhookEvent:
+    """What is told of any job, `url` being the job's."""
+    return WebhookEvent(
         f"async_job.{delivery.status}",  # type: ignore[arg-type]
         _time(delivery.completed_ms),
         WebhookData(
@@ -54,20 +75,13 @@ async def body_of(
             ),
         ),
     )
-    if delivery.result is None:
-        return msgspec.json.encode(event)
-    result = msgspec.json.decode(delivery.result, type=SpeechResult)
-    result = msgspec.structs.replace(result, audio_url=f"{url}/audio")
-    bare = _with(event, msgspec.structs.replace(result, audio_omitted=True))
-    if len(bare) > max_bytes:
-        return msgspec.json.encode(_replaced(event, result_omitted=True))
-    if len(bare) + result.size_bytes * _BASE64 < max_bytes:
-        try:
-            audio = await blobs.read_all(delivery.job_id)
-        except BlobMissing:
-            return bare  # it expired, or was deleted
-        return _with(event, msgspec.structs.replace(result, audio=audio))
-    return bare
+
+
+def _result(stored: bytes, event: WebhookEvent) -> SpeechResult:
+    result = msgspec.json.decode(stored, type=SpeechResult)
+    audio_url = event.data.urls.audio
+    assert audio_url is not None
+    return msgspec.structs.replace(result, audio_url=audio_url, audio_omitted=True)
 
 
 def _with(event: WebhookEvent, result: SpeechResult) -> bytes:

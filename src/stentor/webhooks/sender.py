@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import re
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from stentor import __version__
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 # the endpoint sees its answer taken.
 ANSWER_BYTES_READ = 4096
 MAX_RETRY_AFTER_S = 86_400
+MAX_SHOWN_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class Sender:
         started = time.monotonic()
         status_code: int | None = None
         retry_after_s: int | None = None
+        error: str | None = None
         try:
             async with (
                 asyncio.timeout(webhook.timeout_seconds),
@@ -70,11 +76,13 @@ class Sender:
                 status_code = response.status
                 retry_after_s = _seconds(response.headers.get("Retry-After"))
                 await response.content.read(ANSWER_BYTES_READ)
-            error = None if 200 <= status_code < 300 else _refusal(status_code)
         except TimeoutError:
             error = f"not answered within {webhook.timeout_seconds} s"
         except (aiohttp.ClientError, OSError, ValueError) as failure:
             error = _reason(failure)
+        if status_code is not None:
+            # Whatever became of the rest of the answer: it has been given.
+            error = None if 200 <= status_code < 300 else _refusal(status_code)
         latency_ms = round((time.monotonic() - started) * 1000)
         return Answer(latency_ms, status_code, error, retry_after_s)
 
@@ -82,11 +90,16 @@ class Sender:
         # Loaded by the first call: a server without webhooks starts without it.
         import aiohttp
 
+        from stentor.webhooks.resolver import Resolver
+
         if anywhere not in self._sessions:
             # A connection that is kept would be a connection that is not checked.
+            # Nor is there a limit here: calls to endpoints that hang would take it all.
             connector = aiohttp.TCPConnector(
+                limit=0,
                 force_close=True,
                 use_dns_cache=False,
+                resolver=Resolver(),
                 socket_factory=None if anywhere else public_socket,
             )
             self._sessions[anywhere] = aiohttp.ClientSession(
@@ -95,6 +108,7 @@ class Sender:
                     "User-Agent": f"stentor/{__version__}",
                     "Content-Type": "application/json",
                 },
+                auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 trust_env=False,
@@ -111,8 +125,14 @@ def _refusal(status_code: int) -> str:
 def _reason(failure: Exception) -> str:
     import aiohttp
 
+    if isinstance(failure, aiohttp.InvalidURL):
+        # Its message is the URL, which may hold a secret.
+        return "the URL is not valid; see [webhooks.NAME] url"
     # With several addresses, the connector puts the causes into one message.
     causes = str(failure)
+    if isinstance(failure, aiohttp.ClientResponseError):
+        # Its text shows the URL, and its message what the endpoint sent, over several lines.
+        causes = " ".join(failure.message.split())[:MAX_SHOWN_CHARS]
     if isinstance(failure, aiohttp.ClientConnectorError):
         causes = str(failure.os_error)
     if isinstance(failure, PrivateAddress) or "is not a public address" in causes:
@@ -121,6 +141,16 @@ def _reason(failure: Exception) -> str:
 
 
 def _seconds(retry_after: str | None) -> int | None:
-    if retry_after is None or not retry_after.strip().isdigit():
+    """The seconds that a `Retry-After` header asks for: a number, or a date (RFC 9110)."""
+    if retry_after is None:
         return None
-    return min(int(retry_after.strip()[:9]), MAX_RETRY_AFTER_S)
+    if re.fullmatch(r"[0-9]+", retry_after):
+        return min(int(retry_after[:9]), MAX_RETRY_AFTER_S)
+    try:
+        until = parsedate_to_datetime(retry_after)
+    except (ValueError, OverflowError):
+        return None
+    if until.tzinfo is None:  # "-0000": UTC, from a place that is not told
+        until = until.replace(tzinfo=UTC)
+    seconds = math.ceil((until - datetime.now(UTC)).total_seconds())
+    return max(0, min(seconds, MAX_RETRY_AFTER_S))

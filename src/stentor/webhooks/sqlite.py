@@ -14,7 +14,11 @@ from stentor.jobs.sqlite_thread import SqliteThread
 from stentor.webhooks.store import DeliveryRecord, Disabled, Tried
 
 _COLUMNS = ", ".join(DeliveryRecord.__struct_fields__)
-_ENABLED = "webhook NOT IN (SELECT webhook FROM webhooks_disabled)"
+# A result may be large, and a list has no use for it.
+_LISTED = ", ".join(
+    f"NULL AS {field}" if field in ("result", "error") else field
+    for field in DeliveryRecord.__struct_fields__
+)
 
 
 class SqliteDeliveries:
@@ -25,9 +29,16 @@ class SqliteDeliveries:
         self._reader = reader
 
     async def claim(
-        self, webhook: str, lease_ms: int, now_ms: int, limit: int
+        self,
+        webhook: str,
+        lease_ms: int,
+        now_ms: int,
+        limit: int,
+        *,
+        held: Collection[str] = (),
     ) -> list[DeliveryRecord]:
-        return await self._writer.call(lambda db: _claim(db, webhook, lease_ms, now_ms, limit))
+        ids = array(held)
+        return await self._writer.call(lambda db: _claim(db, webhook, lease_ms, now_ms, limit, ids))
 
     async def settle(
         self, delivery_id: str, tried: Tried, state: DeliveryState, due_ms: int
@@ -37,8 +48,19 @@ class SqliteDeliveries:
     async def release_all(self) -> None:
         await self._writer.call(
             lambda db: db.execute(
-                "UPDATE webhook_deliveries SET lease_expires_ms = NULL "
+                "UPDATE webhook_deliveries "
+                "SET lease_expires_ms = NULL, round_start = min(attempt, round_start + 1) "
                 "WHERE state = 'pending' AND lease_expires_ms IS NOT NULL"
+            )
+        )
+
+    async def bring_forward(self, now_ms: int, latest_ms: int) -> None:
+        await self._writer.call(
+            lambda db: db.execute(
+                "UPDATE webhook_deliveries SET due_ms = :now_ms "
+                "WHERE state = 'pending' AND due_ms > :now_ms "
+                "AND (attempt = round_start OR due_ms > :latest_ms)",
+                {"now_ms": now_ms, "latest_ms": latest_ms},
             )
         )
 
@@ -96,21 +118,31 @@ class SqliteDeliveries:
 
 
 def _claim(
-    db: sqlite3.Connection, webhook: str, lease_ms: int, now_ms: int, limit: int
+    db: sqlite3.Connection, webhook: str, lease_ms: int, now_ms: int, limit: int, held: str
 ) -> list[DeliveryRecord]:
+    if webhook in _disabled(db):
+        return []
     rows = db.execute(
         f"""
         UPDATE webhook_deliveries SET
-            attempt = attempt + 1, lease_expires_ms = :now_ms + :lease_ms
+            attempt = attempt + 1, lease_expires_ms = :now_ms + :lease_ms,
+            round_start = min(attempt, round_start + (lease_expires_ms IS NOT NULL))
         WHERE number IN (
             SELECT number FROM webhook_deliveries
             WHERE state = 'pending' AND webhook = :webhook AND due_ms <= :now_ms
-                AND coalesce(lease_expires_ms, 0) <= :now_ms AND {_ENABLED}
+                AND coalesce(lease_expires_ms, 0) <= :now_ms
+                AND id NOT IN (SELECT value FROM json_each(:held))
             ORDER BY due_ms, number LIMIT :limit
         )
         RETURNING {_COLUMNS}
         """,
-        {"webhook": webhook, "lease_ms": lease_ms, "now_ms": now_ms, "limit": limit},
+        {
+            "webhook": webhook,
+            "lease_ms": lease_ms,
+            "now_ms": now_ms,
+            "limit": limit,
+            "held": held,
+        },
     ).fetchall()
     return sorted((_record(row) for row in rows), key=lambda one: (one.due_ms, one.id))
 
@@ -142,12 +174,17 @@ def _settle(
 
 
 def _next_due(db: sqlite3.Connection, webhooks: Collection[str]) -> int | None:
-    (due_ms,) = db.execute(
-        "SELECT min(max(due_ms, coalesce(lease_expires_ms, 0))) FROM webhook_deliveries "
-        f"WHERE state = 'pending' AND webhook IN (SELECT value FROM json_each(?)) AND {_ENABLED}",
-        (array(webhooks),),
-    ).fetchone()
-    return None if due_ms is None else int(due_ms)
+    # One look into the index for each endpoint: what is owed to one that is down may be a lot.
+    rows = [
+        db.execute(
+            "SELECT due_ms FROM webhook_deliveries "
+            "WHERE state = 'pending' AND webhook = ? AND lease_expires_ms IS NULL "
+            "ORDER BY due_ms LIMIT 1",
+            (webhook,),
+        ).fetchone()
+        for webhook in set(webhooks) - _disabled(db).keys()
+    ]
+    return min((int(row[0]) for row in rows if row is not None), default=None)
 
 
 def _enable(db: sqlite3.Connection, webhook: str, now_ms: int) -> bool:
@@ -155,8 +192,9 @@ def _enable(db: sqlite3.Connection, webhook: str, now_ms: int) -> bool:
         return False
     db.execute(
         "UPDATE webhook_deliveries SET due_ms = ?, round_start = attempt "
-        "WHERE state = 'pending' AND webhook = ?",
-        (now_ms, webhook),
+        "WHERE state = 'pending' AND webhook = ? AND lease_expires_ms IS NULL "
+        "AND (due_ms > ? OR round_start < attempt)",
+        (now_ms, webhook, now_ms),
     )
     return True
 
@@ -173,12 +211,13 @@ def _list(db: sqlite3.Connection, wanted: dict[str, Any]) -> list[DeliveryRecord
             "number < (SELECT number FROM webhook_deliveries WHERE id = :after AND owner = :owner)"
         )
     conditions += [
-        f"{column} = :{column}"
-        for column in ("job_id", "webhook", "state")
-        if wanted[column] is not None
+        f"{column} = :{column}" for column in ("job_id", "state") if wanted[column] is not None
     ]
+    if wanted["webhook"] is not None:
+        # The plus keeps SQLite from its index: of a state there are mostly fewer.
+        conditions.append(f"{'+' if wanted['state'] else ''}webhook = :webhook")
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM webhook_deliveries WHERE {' AND '.join(conditions)} "
+        f"SELECT {_LISTED} FROM webhook_deliveries WHERE {' AND '.join(conditions)} "
         "ORDER BY number DESC LIMIT :limit",
         wanted,
     )

@@ -74,11 +74,21 @@ class DeliveryStore(Protocol):
     """
 
     async def claim(
-        self, webhook: str, lease_ms: int, now_ms: int, limit: int
+        self,
+        webhook: str,
+        lease_ms: int,
+        now_ms: int,
+        limit: int,
+        *,
+        held: Collection[str] = (),
     ) -> list[DeliveryRecord]:
         """Take up to `limit` pending deliveries to an endpoint that are due, longest due first.
 
         None while the endpoint is disabled. Nobody else takes them for `lease_ms`.
+
+        Args:
+            held: ids of deliveries that the caller is still making, however long that takes and
+                whatever the clock does meanwhile; they are not taken again.
         """
         ...
 
@@ -92,11 +102,24 @@ class DeliveryStore(Protocol):
         ...
 
     async def release_all(self) -> None:
-        """End all leases, for a start at which no other process can be delivering."""
+        """End all leases, for a start at which no other process can be delivering.
+
+        An attempt that a crash cut short takes no place in the schedule.
+        """
+        ...
+
+    async def bring_forward(self, now_ms: int, latest_ms: int) -> None:
+        """Make due now what a wrong clock has put off.
+
+        That is what is due later than `latest_ms`, and what is due at once but not by now.
+        """
         ...
 
     async def next_due(self, webhooks: Collection[str]) -> int | None:
-        """When the next delivery to these endpoints may be claimed; None if none is pending."""
+        """When the next delivery to these endpoints is due; None if none is pending.
+
+        Deliveries that somebody has claimed, and disabled endpoints, do not count.
+        """
         ...
 
     async def disable(self, webhook: str, now_ms: int, reason: str) -> None:
@@ -104,7 +127,10 @@ class DeliveryStore(Protocol):
         ...
 
     async def enable(self, webhook: str, now_ms: int) -> bool:
-        """Call a disabled endpoint again, at once for all that is owed; False if it was not."""
+        """Call a disabled endpoint again, at once for all that is owed; False if it was not.
+
+        A call that is being made at this moment is not made twice.
+        """
         ...
 
     async def disabled(self) -> dict[str, Disabled]:
@@ -121,7 +147,7 @@ class DeliveryStore(Protocol):
         webhook: str | None = None,
         state: DeliveryState | None = None,
     ) -> list[DeliveryRecord]:
-        """Up to `limit` deliveries for the owner's jobs, newest first.
+        """Up to `limit` deliveries for the owner's jobs, newest first, without result and error.
 
         Args:
             after: only deliveries older than this one; none if there is no such delivery.
