@@ -115,6 +115,9 @@ class Silent:
     def on_audio(self, path: Path, target: int) -> None:
         pass
 
+    def on_abort(self) -> None:
+        pass
+
     def on_progress(self, progress: Progress) -> None:
         pass
 

@@ -43,9 +43,13 @@ class Heard:
     def __init__(self) -> None:
         self.audio: list[tuple[Path, int]] = []
         self.progress: list[Progress] = []
+        self.aborted = 0
 
     def on_audio(self, path: Path, target: int) -> None:
         self.audio.append((path, target))
+
+    def on_abort(self) -> None:
+        self.aborted += 1
 
     def on_progress(self, progress: Progress) -> None:
         self.progress.append(progress)
@@ -117,6 +121,7 @@ async def test_a_fallback_writes_a_file_of_its_own_and_says_so(
     rendered = await synthesizer.render(both, path, speaker=FirstFails(), listener=heard)
     assert [attempt.outcome for attempt in rendered.attempts] == ["engine_failed", "ok"]
     assert [number for _, number in heard.audio] == [0, 1]
+    assert heard.aborted == 1
     assert rendered.path == heard.audio[1][0] != heard.audio[0][0]
 
 

@@ -68,6 +68,10 @@ class Listener(Protocol):
         """The file at `path` begins to grow, in the voice of the target of this number."""
         ...
 
+    def on_abort(self) -> None:
+        """The file is given up: what is still written to it is not its continuation."""
+        ...
+
     def on_progress(self, progress: Progress) -> None:
         """The text is planned, or another segment is in the file."""
         ...
@@ -205,6 +209,7 @@ class Synthesizer:
             [mixdown] = opened
             return await self._in_thread(mixdown.close), list(warnings)
         except BaseException:
+            listener.on_abort()
             for one in opened:
                 await self._in_thread(one.abort)
             raise

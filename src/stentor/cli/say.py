@@ -144,6 +144,9 @@ class _Shown:
     def on_audio(self, path: Path, target: int) -> None:
         pass
 
+    def on_abort(self) -> None:
+        pass
+
     def on_progress(self, progress: contract.Progress) -> None:
         self._bar.update(self._task, total=self._characters, completed=progress.characters_done)
 

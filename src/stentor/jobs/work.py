@@ -65,6 +65,9 @@ class Progressing:
     def on_audio(self, path: Path, target: int) -> None:
         self._feed.set_live(self._job_id, Live(path, target, self._format))
 
+    def on_abort(self) -> None:
+        self._feed.set_live(self._job_id, None)
+
     def on_progress(self, progress: Progress) -> None:
         if self._planning is not None:
             self._planning.unlink(missing_ok=True)
