@@ -1,16 +1,23 @@
-"""How fast the embedded job store is, beside the same event loop without a store.
+"""How fast the embedded job store is.
 
-    python bench/store.py [--uvloop] [--directory DIR] [--operations N]
+    python -m bench store
 
-Each line is the median of some rounds; baseline and store take turns within a round, so that
-other load on the machine meets both. "busy" means that each operation also costs the event loop
-about 60 µs of Python, as an HTTP request does. Put the directory on the disk that you care about.
+tells whether submits slow down with the number of jobs, how fast trivial jobs pass, and how soon
+a store full of unfinished jobs is ready again.
+
+    python -m bench.store [--uvloop] [--directory DIR] [--operations N]
+
+tells what a call costs beside the same event loop without a store. Each line is the median of some
+rounds; baseline and store take turns within a round, so that other load on the machine meets both.
+"busy" means that each operation also costs the event loop about 60 µs of Python, as an HTTP request
+does. Put the directory on the disk that you care about.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import statistics
 import sys
 import tempfile
@@ -21,6 +28,7 @@ from pathlib import Path
 
 import uuid_utils
 
+from bench.table import Row
 from stentor.jobs.record import JobRecord, Outcome
 from stentor.jobs.sqlite import SqliteStore
 
@@ -31,6 +39,13 @@ NO_LIMIT = 10**9
 STRIDE = 7919
 REQUEST = b'{"model":"piper/joe","voice":"joe","input":"' + b"All human beings. " * 15 + b'"}'
 RESULT = b'{"audio_url":"' + b"x" * 600 + b'"}'
+OUTCOME = Outcome(status="completed", status_code=200, result=RESULT, error=None)
+LEASE_MS = 60_000
+PAGE_BYTES = 4096
+
+PENDING = 100_000
+UNFINISHED = 10_000
+AT_ONCE = 32
 
 Work = Callable[[int], Awaitable[object]]
 
@@ -62,12 +77,11 @@ async def fill(store: SqliteStore, *, finished: int, pending: int) -> list[str]:
     for start in range(0, len(jobs), 1000):
         batch = jobs[start : start + 1000]
         await asyncio.gather(*(store.submit(job, queue_limit=NO_LIMIT) for job in batch))
-    outcome = Outcome(status="completed", status_code=200, result=RESULT, error=None)
     for start in range(0, finished, 1000):
-        claimed = await store.claim("bench", 60_000, 0, min(1000, finished - start))
+        claimed = await store.claim("bench", LEASE_MS, 0, min(1000, finished - start))
         now_ms = time.time_ns() // 1_000_000
         await asyncio.gather(
-            *(store.finish(job.id, job.attempt, outcome, now_ms) for job in claimed)
+            *(store.finish(job.id, job.attempt, OUTCOME, now_ms) for job in claimed)
         )
     return [job.id for job in jobs]
 
@@ -154,6 +168,106 @@ def getting(store: SqliteStore, ids: list[str]) -> Work:
         assert await store.get(ids[number * STRIDE % len(ids)], "bench", now_ms)
 
     return get
+
+
+def run() -> list[Row]:
+    """The first of the two, on the disk of the current directory."""
+    return asyncio.run(_run(Path.cwd()))
+
+
+async def _run(directory: Path) -> list[Row]:
+    return [
+        await _submits(directory),
+        *[await _passing(directory, at_once) for at_once in (AT_ONCE, 1)],
+        await _resume(directory),
+    ]
+
+
+async def _submits(directory: Path) -> Row:
+    options = {"concurrency": AT_ONCE, "operations": 4096, "spins": 0}
+    rates, baselines = [], []
+    async with fresh_store(directory) as full:
+        await fill(full, finished=0, pending=PENDING)
+        for _ in range(ROUNDS):
+            async with fresh_store(directory) as empty:
+                baselines.append(await rate(submitting(empty), **options))
+            rates.append(await rate(submitting(full), **options))
+    ratio = statistics.median(map(_over, rates, baselines))
+    return Row(
+        f"submits/s with {PENDING:,} pending jobs, {AT_ONCE} at once",
+        f"{statistics.median(rates):,.0f}",
+        f"{statistics.median(baselines):,.0f} in an empty store",
+        ratio,
+        ">= 0.9",
+        met=ratio >= 0.9,
+    )
+
+
+async def _passing(directory: Path, at_once: int) -> Row:
+    jobs = 100 * at_once if at_once > 1 else 400
+    rates, baselines = [], []
+    async with fresh_store(directory) as store:
+        for _ in range(ROUNDS):
+            await fill(store, finished=0, pending=jobs)
+            baselines.append(_synced_pairs_per_second(directory))
+            rates.append(
+                await rate(_claim_and_finish(store), concurrency=at_once, operations=jobs, spins=0)
+            )
+    return Row(
+        f"claim + finish per second, {at_once} at once",
+        f"{statistics.median(rates):,.0f}",
+        f"{statistics.median(baselines):,.0f} pairs of synced 4 KiB writes",
+        statistics.median(map(_over, rates, baselines)),
+    )
+
+
+async def _resume(directory: Path) -> Row:
+    seconds = []
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory(dir=directory) as folder:
+            path = Path(folder) / "jobs.db"
+            store = await SqliteStore.open(path)
+            ids = await fill(store, finished=0, pending=UNFINISHED)
+            await store.claim("bench", LEASE_MS, 0, UNFINISHED)
+            await store.close()
+            start = time.perf_counter()
+            store = await SqliteStore.open(path)
+            released = await store.release_all(ids[:AT_ONCE], error="the server stopped")
+            [first] = await store.claim("again", LEASE_MS, 0, 1)
+            seconds.append(time.perf_counter() - start)
+            await store.close()
+            assert (released, first.strikes) == (UNFINISHED, 1)
+    return Row(
+        f"open a store of {UNFINISHED:,} unfinished jobs, release all, claim the first",
+        f"{statistics.median(seconds):.2f} s (worst of {ROUNDS}: {max(seconds):.2f})",
+        target="<= 2 s",
+        met=statistics.median(seconds) <= 2,
+    )
+
+
+def _over(figure: float, baseline: float) -> float:
+    return figure / baseline
+
+
+def _synced_pairs_per_second(directory: Path) -> float:
+    """What the disk itself can do for jobs that each need two commits."""
+    pairs = 200
+    page = os.urandom(PAGE_BYTES)
+    with tempfile.TemporaryFile(dir=directory, buffering=0) as file:
+        start = time.perf_counter()
+        for _ in range(2 * pairs):
+            file.write(page)
+            os.fsync(file.fileno())
+        return pairs / (time.perf_counter() - start)
+
+
+def _claim_and_finish(store: SqliteStore) -> Work:
+    async def claim_and_finish(_: int) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        [job] = await store.claim("bench", LEASE_MS, now_ms, 1)
+        assert await store.finish(job.id, job.attempt, OUTCOME, now_ms)
+
+    return claim_and_finish
 
 
 if __name__ == "__main__":

@@ -193,7 +193,11 @@ class Model:
         return len(old)
 
     def known(self, job_ids: Collection[str]) -> set[str]:
-        return set(job_ids) & self.jobs.keys()
+        return {
+            job_id
+            for job_id in job_ids
+            if job_id in self.jobs and self.jobs[job_id].status != "failed"
+        }
 
     def counts(self) -> dict[JobStatus, int]:
         tally = Counter(job.status for job in self.jobs.values())

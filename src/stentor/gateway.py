@@ -179,6 +179,7 @@ async def open_gateway(
             interval_s=config.jobs.sweep_interval_seconds,
             cache_bytes=config.cache.max_bytes,
             cache_age_ms=config.cache.max_age_seconds * 1000,
+            short_of_room=lambda: audio_url is None and guard.full,
             more=[lambda now_ms: webhooks.store.purge(now_ms - log_ms)],
         )
 

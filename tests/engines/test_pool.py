@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import signal
@@ -13,7 +14,7 @@ import pytest
 from stentor.engines import piper
 from stentor.engines.base import EngineError, Flow, Spoken, Utterance
 from stentor.engines.pool import EnginePool
-from stentor.engines.process import EngineCrashed
+from stentor.engines.process import EngineCrashed, EngineNotStarted, EngineProcess
 from stentor.engines.worker import Hello
 
 MODELS = list(piper.find_models(voices_dir=None, voices_package=True).models)
@@ -109,6 +110,31 @@ async def test_an_utterance_whose_engine_crashed_is_its_owners_next(
         engine.answers.put_nowait(answer)
     await asyncio.gather(*tasks)
     assert engine.spoken == ["busy", "0", "other owner", "0", "other job", "1"]
+
+
+async def test_an_engine_that_cannot_be_started_for_a_while_fails_nobody(
+    held: tuple[EnginePool, HeldEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stentor.engines.pool.START_PAUSE_S", 0.001)
+    pool, engine = held
+    one, other = await ask(pool, "one", FLOW), await ask(pool, "other", FLOW)
+    gone = await ask(pool, "gone", FLOW)
+    for answer in (*[EngineNotStarted("no memory")] * 5, None, None):
+        engine.answers.put_nowait(answer)
+    gone.cancel()
+    await asyncio.gather(one, other)
+    assert engine.spoken == ["one"] * 6 + ["other"]
+
+
+async def test_a_process_that_the_system_refuses_is_told_from_one_that_crashed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refuse(*args: object, **options: object) -> None:
+        raise OSError(errno.ENOMEM, "no memory")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
+    with pytest.raises(EngineNotStarted, match="no memory"):
+        await EngineProcess(Hello([], niceness=0, threads=1)).speak(say("Hello."))
 
 
 async def test_an_utterance_that_always_crashes_is_given_up_and_the_next_one_spoken(

@@ -215,6 +215,8 @@ class TestRemoving:
     async def test_private_segments_drive_out_no_others(self, index: SegmentIndex) -> None:
         await index.add("e5", PLENTY, NOW_MS + 9, private=True)
         assert await index.removable(40, NEVER, 9) == ["e5"]
+        await index.remove(["e5"])
+        assert await index.removable(39, NEVER, 9) == ["d4"]
 
     async def test_pinned_segments_drive_out_no_others_until_they_are_unpinned(
         self, store: Store, index: SegmentIndex

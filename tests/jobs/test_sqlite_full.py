@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -46,6 +47,21 @@ async def submitted_until_full(store: SqliteStore) -> list[JobRecord]:
         if refused:
             return accepted
     raise AssertionError("the disk did not fill up")
+
+
+async def running(store: SqliteStore) -> JobRecord:
+    await submitted(store)
+    return await looked_up(store, await claimed(store))
+
+
+async def fill_to_the_last_byte(store: SqliteStore, disk: Path, running: JobRecord) -> None:
+    with (disk / "ballast").open("ab", buffering=0) as ballast, contextlib.suppress(OSError):
+        while True:
+            ballast.write(b"x" * 512)
+    # What a refused job had written already is room for smaller changes.
+    with pytest.raises(StoreFull):
+        for number in range(1000):
+            await store.renew(running.id, 1, LEASE_MS, NOW_MS, Progress(segments_done=number))
 
 
 async def ids(store: SqliteStore) -> set[str]:
@@ -104,6 +120,19 @@ class TestLimitedFile:
         told = {each for each, answer in zip(keys, answers, strict=True) if answer is None}
         assert await store.segments.known(keys) == told
 
+    @pytest.mark.parametrize("name", ["SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC"])
+    async def test_a_disk_that_says_so_in_other_words_is_full_too(
+        self, store: SqliteStore, name: str
+    ) -> None:
+        def fail(_: Any) -> None:
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorname = name
+            raise error
+
+        with pytest.raises(StoreFull):
+            await store.writer.call(fail)
+        await submitted(store)
+
     async def test_other_failures_are_not_called_a_full_disk(self, store: SqliteStore) -> None:
         def fail(connection: Any) -> None:
             connection.execute("SELECT * FROM elsewhere")
@@ -133,19 +162,19 @@ class TestSmallDisk:
         self, disk: Path
     ) -> None:
         store = await SqliteStore.open(disk / "jobs.db")
-        taken = await _running(store)
+        taken = await running(store)
         accepted = await submitted_until_full(store)
-        _fill_to_the_last_byte(disk)
+        await fill_to_the_last_byte(store, disk, taken)
         everything = await ids(store)
+        before = await looked_up(store, taken)
         for call in (
-            store.renew(taken.id, 1, LEASE_MS, NOW_MS + 1, Progress(segments_done=1)),
             store.cancel(taken.id, "ann", CANCELLED, NOW_MS),
             store.finish(taken.id, 1, COMPLETED, NOW_MS),
             store.claim("w2", LEASE_MS, NOW_MS, 1),
         ):
             with pytest.raises(StoreFull):
                 await call
-        assert await looked_up(store, taken) == taken
+        assert await looked_up(store, taken) == before
         assert {each.id for each in accepted} < everything
         (disk / "ballast").unlink()
         assert await store.finish(taken.id, 1, COMPLETED, NOW_MS)
@@ -155,28 +184,17 @@ class TestSmallDisk:
 
     async def test_it_can_be_closed_and_opened_while_the_disk_is_full(self, disk: Path) -> None:
         store = await SqliteStore.open(disk / "jobs.db")
+        taken = await running(store)
         await submitted_until_full(store)
-        _fill_to_the_last_byte(disk)
+        await fill_to_the_last_byte(store, disk, taken)
         everything = await ids(store)
         await store.close()
         again = await SqliteStore.open(disk / "jobs.db")
         assert await ids(again) == everything
         (disk / "ballast").unlink()
-        assert len(await again.claim("w1", LEASE_MS, NOW_MS, 1000)) == len(everything)
+        assert len(await again.claim("w2", LEASE_MS, NOW_MS, 1000)) == len(everything) - 1
         check = await again.writer.call(
             lambda connection: connection.execute("PRAGMA integrity_check").fetchone()
         )
         assert check == ("ok",)
         await again.close()
-
-
-async def _running(store: SqliteStore) -> JobRecord:
-    await submitted(store)
-    taken = await claimed(store)
-    return await looked_up(store, taken)
-
-
-def _fill_to_the_last_byte(disk: Path) -> None:
-    with (disk / "ballast").open("ab", buffering=0) as ballast, contextlib.suppress(OSError):
-        while True:
-            ballast.write(b"x" * 512)

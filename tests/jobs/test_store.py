@@ -575,14 +575,16 @@ class TestListing:
         assert await store.list_jobs("ann", EXPIRY_MS, limit=9) == []
         assert await store.list_jobs("ann", EXPIRY_MS, limit=9, status="completed") == []
 
-    async def test_a_job_is_known_whoever_owns_it_and_however_it_stands(
+    async def test_a_job_is_known_whoever_owns_it_unless_it_has_failed(
         self, store: JobStore
     ) -> None:
         ended = await finished(store)
         [waiting] = await submitted(store, owner="bob")
         unknown = job()
+        [failed] = await submitted(store, owner="cid")
+        await store.cancel(failed.id, "cid", CANCELLED, NOW_MS)
         ids = {ended.id, waiting.id}
-        assert await store.known([*ids, unknown.id]) == ids
+        assert await store.known([*ids, failed.id, unknown.id]) == ids
         assert await store.known([]) == set()
         await store.purge([ended.id])
         assert await store.known(ids) == {waiting.id}

@@ -296,7 +296,7 @@ class StoreMachine(RuleBasedStateMachine):
         expected = (self._model.get(j.id, j.owner, self._now) for j in self._model.jobs.values())
         assert self._look(self._now) == [each for each in expected if each is not None]
         everyone = {*self._model.jobs, *self._removed}
-        assert self.wait(self._store.known(everyone)) == self._model.jobs.keys()
+        assert self.wait(self._store.known(everyone)) == self._model.known(everyone)
 
     @invariant()
     def nothing_but_an_owners_calls_and_the_holder_of_the_lease_changes_a_job(self) -> None:

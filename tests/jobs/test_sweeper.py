@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from jobs_support import COMPLETED, LEASE_MS, NO_LIMIT, NOW_MS, TTL_S, job
+from jobs_support import CANCELLED, COMPLETED, LEASE_MS, NO_LIMIT, NOW_MS, TTL_S, job
 from stentor.blobs import BlobStore
 from stentor.jobs.record import IdempotencyKey, JobRecord
 from stentor.jobs.sqlite import SqliteStore
-from stentor.jobs.sweeper import ORPHAN_GRACE_MS, Sweeper
+from stentor.jobs.sweeper import BATCH, ORPHAN_GRACE_MS, Sweeper
 
 
 class House:
@@ -99,6 +99,37 @@ async def test_files_that_no_row_tells_of_are_removed_once_they_are_old(house: H
     assert house.files(house.segments) == {segment}
 
 
+async def test_the_cache_makes_room_on_a_full_disk_but_keeps_what_a_live_job_needs(
+    house: House,
+) -> None:
+    live = await house.submit()
+    needed, *_ = keys = [digest(f"{n}") for n in range(2 * BATCH)]
+    await house.store.segments.pin(live.id, [needed], house.now_ms)
+    for key in keys:
+        await house.store.segments.add(key, 5, house.now_ms, private=False)
+        write(house.segments / key, house.now_ms)
+    room = iter([True])
+    sweeper = Sweeper(
+        house.store,
+        BlobStore.open(None, house.audio),
+        house.store.segments,
+        BlobStore.open(None, house.segments),
+        interval_s=60,
+        cache_bytes=10**9,
+        cache_age_ms=1000,
+        short_of_room=lambda: not next(room),
+        clock=lambda: house.now_ms,
+    )
+    await sweeper.sweep()
+    assert len(house.files(house.segments)) == 2 * BATCH
+    room = iter([False, True])
+    await sweeper.sweep()
+    assert len(house.files(house.segments)) == BATCH
+    room = iter([False] * 2)
+    await sweeper.sweep()
+    assert house.files(house.segments) == {needed}
+
+
 async def test_what_a_crash_left_is_removed_at_the_next_start(house: House) -> None:
     write(house.segments / digest("orphan"), house.now_ms - 1)
     write(house.audio / job().id, house.now_ms - 1)
@@ -123,3 +154,13 @@ async def test_idempotency_keys_are_forgotten_after_their_time(house: House) -> 
     house.now_ms += 1000
     await house.sweeper.sweep()
     assert await house.store.purge_keys(house.now_ms) == 0
+
+
+async def test_audio_that_a_failed_job_had_stored_is_removed_once_it_is_old(house: House) -> None:
+    cancelled = await house.submit()
+    write(house.audio / cancelled.id, house.now_ms)
+    house.now_ms += ORPHAN_GRACE_MS + 1
+    assert await house.sweeper.sweep_orphans() == 0
+    assert await house.store.cancel(cancelled.id, cancelled.owner, CANCELLED, house.now_ms)
+    assert await house.sweeper.sweep_orphans() == 1
+    assert house.files(house.audio) == set()

@@ -89,7 +89,7 @@ StoreUrl = Annotated[
     Meta(
         pattern=r"\A[a-z][a-z0-9+.-]*://\S+\Z",
         extra={"expected": "a URL such as s3://bucket/prefix"},
-        description="Where finished audio is kept: a URL that obstore understands, such as "
+        description="Where audio is kept, for this server alone: a URL that obstore understands, such as "
         "s3://bucket/prefix; default: the folder audio in data_dir",
     ),
 ]

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import structlog
 
 from stentor.engines.base import EngineError, Flow, Spoken, Utterance
-from stentor.engines.process import EngineCrashed, EngineProcess
+from stentor.engines.process import EngineCrashed, EngineNotStarted, EngineProcess
 from stentor.engines.turns import Turns
 from stentor.engines.worker import Hello
 
 log = structlog.get_logger(__name__)
 
 CRASHES_ALLOWED = 2
+START_PAUSE_S = 1.0
 
 
 @dataclass(slots=True, eq=False)
@@ -101,13 +102,18 @@ class EnginePool:
 
     async def _serve(self, process: EngineProcess, warm: bool) -> None:
         if warm:
-            with contextlib.suppress(EngineCrashed):
+            with contextlib.suppress(EngineNotStarted):
                 await process.start()
         while True:
             waiting = await self._next()
             try:
                 async with asyncio.timeout(self._timeout_s):
                     spoken = await process.speak(waiting.utterance)
+            except EngineNotStarted as error:
+                # A system without memory, say. Whoever waits would fail at once, one by one.
+                log.warning("engine.not_started", reason=str(error))
+                self._put_back(waiting)
+                await asyncio.sleep(START_PAUSE_S)
             except EngineCrashed as error:
                 self._after_crash(waiting, str(error))
             except TimeoutError:
@@ -140,5 +146,9 @@ class EnginePool:
                 )
             )
             return
-        self._turns.put_back(waiting.flow, waiting)
-        self._arrived.set()
+        self._put_back(waiting)
+
+    def _put_back(self, waiting: _Waiting) -> None:
+        if not waiting.done.done():
+            self._turns.put_back(waiting.flow, waiting)
+            self._arrived.set()

@@ -13,7 +13,11 @@ from stentor.engines.worker import LENGTH_BYTES, Failure, Hello, Reply, Success,
 
 
 class EngineCrashed(Exception):
-    """The engine process ended while it had an utterance, or could not be started."""
+    """The engine process ended while it had an utterance."""
+
+
+class EngineNotStarted(Exception):
+    """The operating system refused to start the engine process; no utterance is at fault."""
 
 
 class EngineProcess:
@@ -31,7 +35,7 @@ class EngineProcess:
         """Start the child if it is not running.
 
         Raises:
-            EngineCrashed: the operating system refused.
+            EngineNotStarted: the operating system refused.
         """
         if self._process is not None and self._process.returncode is None:
             return
@@ -44,7 +48,7 @@ class EngineProcess:
                 stdout=asyncio.subprocess.PIPE,
             )
         except OSError as error:
-            raise EngineCrashed(f"the engine process could not be started: {error}") from error
+            raise EngineNotStarted(f"the engine process cannot be started: {error}") from error
         assert self._process.stdin is not None
         self._process.stdin.write(frame(self._hello))
 
@@ -54,6 +58,7 @@ class EngineProcess:
         Raises:
             EngineError: the engine answered that it cannot.
             EngineCrashed: the process ended before it answered. The next call starts another.
+            EngineNotStarted: there is none, and the operating system refused to start one.
         """
         await self.start()
         process = self._process

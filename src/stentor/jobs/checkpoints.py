@@ -128,7 +128,7 @@ class Checkpoints:
                     del self._underway[key]
                 if not underway.task.done():
                     underway.task.cancel()
-                    await asyncio.wait([underway.task])
+                    await asyncio.gather(underway.task, return_exceptions=True)
 
     async def speak_and_keep(
         self, key: str, utterance: Utterance, flow: Flow, *, private: bool

@@ -192,14 +192,12 @@ class JobRunner:
         finally:
             renewal.cancel()
             self._feed.set_live(job.id, None)
-            await self._work.clean(job)
 
     async def _give_back(
         self, job: JobRecord, progressing: Progressing, *, error: str | None
     ) -> None:
         """Put the job back into the queue after a pause that grows with its strikes."""
         self._feed.set_live(job.id, None)
-        await self._work.clean(job)
         while True:
             await asyncio.sleep(min(2.0 ** (job.strikes + 1), LONGEST_PAUSE_S))
             try:
@@ -231,6 +229,7 @@ class JobRunner:
             return failed(SpeechError(503, "storage_full", str(error)))
         finally:
             self._probation.end(job.id)
+            await self._work.clean(job)
         if outcome.status == "completed":
             # The last word on progress comes with the end, whenever the last renewal was.
             await self._renew(job, progressing)

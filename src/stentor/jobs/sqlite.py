@@ -15,6 +15,7 @@ from stentor.jobs import sqlite_queue as queue
 from stentor.jobs.migrate import migrate, shipped_migrations
 from stentor.jobs.record import IdempotencyKey, JobRecord, Outcome, Replay
 from stentor.jobs.sqlite_segments import SqliteSegments
+from stentor.jobs.sqlite_submit import Submit, SubmitOnce
 from stentor.jobs.sqlite_thread import SqliteThread
 
 BUSY_TIMEOUT_MS = 10_000
@@ -58,8 +59,8 @@ class SqliteStore:
         self, job: JobRecord, *, queue_limit: int, idempotency: IdempotencyKey | None = None
     ) -> Replay | None:
         if idempotency is not None:
-            return await self.writer.call(queue.SubmitOnce(job, queue_limit, idempotency))
-        await self.writer.call(queue.Submit(job, queue_limit))
+            return await self.writer.call(SubmitOnce(job, queue_limit, idempotency))
+        await self.writer.call(Submit(job, queue_limit))
         return None
 
     async def get(self, job_id: str, owner: str, now_ms: int) -> JobRecord | None:

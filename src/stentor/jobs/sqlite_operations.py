@@ -163,7 +163,8 @@ def purge_keys(connection: sqlite3.Connection, now_ms: int) -> int:
 
 def known(connection: sqlite3.Connection, job_ids: Collection[str]) -> set[str]:
     rows = connection.execute(
-        "SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(?))", (array(job_ids),)
+        "SELECT id FROM jobs WHERE id IN (SELECT value FROM json_each(?)) AND status <> 'failed'",
+        (array(job_ids),),
     )
     return {job_id for (job_id,) in rows}
 

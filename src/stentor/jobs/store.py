@@ -193,7 +193,11 @@ class JobStore(Protocol):
         ...
 
     async def known(self, job_ids: Collection[str]) -> set[str]:
-        """Those of these ids that are jobs, whoever's and however they stand."""
+        """Those of these ids that are jobs, whoever's, which have audio or may get some.
+
+        A failed job is not among them: an attempt that a crash or a cancellation ended may have
+        stored audio, which nobody can ask for.
+        """
         ...
 
     async def counts(self) -> dict[JobStatus, int]:

@@ -27,6 +27,8 @@ class Sweeper:
         blobs, segments: finished audio by job id, and spoken segments by key.
         cache_bytes: how much is kept of segments that no live job needs.
         cache_age_ms: how long those are kept after their last use.
+        short_of_room: whether their place is needed: then they go, the least recently used first,
+            until it is not.
         more: further chores: each is called at every sweep with the time.
     """
 
@@ -40,6 +42,7 @@ class Sweeper:
         interval_s: float,
         cache_bytes: int,
         cache_age_ms: int,
+        short_of_room: Callable[[], bool] = lambda: False,
         more: Collection[Callable[[int], Awaitable[object]]] = (),
         clock: Clock = now_ms,
     ) -> None:
@@ -50,6 +53,7 @@ class Sweeper:
         self._interval_s = interval_s
         self._cache_bytes = cache_bytes
         self._cache_age_ms = cache_age_ms
+        self._short_of_room = short_of_room
         self._more = more
         self._clock = clock
         self._orphans_due_ms = 0
@@ -109,7 +113,8 @@ class Sweeper:
     async def _sweep_segments(self) -> None:
         while True:
             used_before_ms = self._clock() - self._cache_age_ms
-            keys = await self._index.removable(self._cache_bytes, used_before_ms, BATCH)
+            keep_bytes = 0 if self._short_of_room() else self._cache_bytes
+            keys = await self._index.removable(keep_bytes, used_before_ms, BATCH)
             # The rows go first: a job that asks meanwhile must not count on the file.
             gone = await self._index.remove(keys)
             if not gone:

@@ -122,6 +122,7 @@ def _claim(
 ) -> list[DeliveryRecord]:
     if webhook in _disabled(db):
         return []
+    # A round may have begun anew during the attempt that was cut short, hence the minimum.
     rows = db.execute(
         f"""
         UPDATE webhook_deliveries SET
