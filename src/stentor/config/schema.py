@@ -89,8 +89,8 @@ StoreUrl = Annotated[
     Meta(
         pattern=r"\A[a-z][a-z0-9+.-]*://\S+\Z",
         extra={"expected": "a URL such as s3://bucket/prefix"},
-        description="Where audio is kept, for this server alone: a URL that obstore understands, such as "
-        "s3://bucket/prefix; default: the folder audio in data_dir",
+        description="Where audio is kept, for this server alone: a URL that obstore understands, "
+        "such as s3://bucket/prefix; default: the folder audio in data_dir",
     ),
 ]
 

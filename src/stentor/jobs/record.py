@@ -28,7 +28,7 @@ class JobRecord(Struct, frozen=True, kw_only=True):
         webhook: name of the configured endpoint to call when the job has ended.
         attempt: how many times the job was claimed; 0 before the first claim.
         strikes: how many attempts in a row ended by a fault or a crash without having got further.
-        last_error: what ended the latest of those attempts.
+        last_error: what ended the latest of those attempts; None if there are none.
         lease_owner, lease_expires_ms: which worker holds the job, and until when; set only
             while `status` is "processing".
         started_ms: the first claim.

@@ -26,7 +26,8 @@ class SegmentIndex(Protocol):
         Nothing is pinned if the job has ended or is unknown.
 
         Returns:
-            Those of the keys whose segments are there; they count as used now.
+            Those of the keys whose segments are there; they count as used now. Empty if nothing
+            was pinned.
         """
         ...
 
@@ -41,8 +42,8 @@ class SegmentIndex(Protocol):
     async def removable(self, keep_bytes: int, used_before_ms: int, limit: int) -> list[str]:
         """Up to `limit` keys that may go, the least recently used first.
 
-        They are not pinned, and private, or not used since `used_before_ms`, or so many that all
-        the unpinned ones together exceed `keep_bytes`.
+        They are not pinned, and private, or not used since `used_before_ms`, or among the least
+        recently used of the others, which go until the rest of them fits into `keep_bytes`.
         """
         ...
 

@@ -99,8 +99,9 @@ class JobStore(Protocol):
 
         First those whose lease has run out, longest ago first, with a strike for each; then the
         pending ones. Owners take turns, one job each, the one served longest ago first; among an
-        owner's jobs the higher priority goes first, then the older. A worker never takes what it
-        holds itself, even if its clock jumped past the lease.
+        owner's jobs the higher priority goes first, then the older. Taking over an expired lease
+        is no turn. A worker never takes what it holds itself, even if its clock jumped past the
+        lease.
 
         Args:
             express_only: take only jobs that are `express`.
