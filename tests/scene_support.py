@@ -67,7 +67,7 @@ class Scene:
     async def claimed(self) -> SceneJob:
         """Begin to speak the next job that somebody submits, and follows."""
         async with asyncio.timeout(DEADLINE_S):
-            while not self.gateway.feed._followers:  # noqa: ASYNC110
+            while not self.gateway.feed._followers:
                 await asyncio.sleep(0.002)
         return await self.claim()
 
@@ -75,7 +75,7 @@ class Scene:
         """Wait until so many clients follow the job."""
         async with asyncio.timeout(DEADLINE_S):
             feed = self.gateway.feed
-            while len(feed._followers.get(job.id, ())) != followers:  # noqa: ASYNC110
+            while len(feed._followers.get(job.id, ())) != followers:
                 await asyncio.sleep(0.002)
 
     async def connect(self) -> RawAnswer:

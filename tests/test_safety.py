@@ -107,9 +107,7 @@ def test_a_configured_alias_is_a_model(guarded: Server) -> None:
 def test_a_full_queue_refuses_before_anything_is_accepted(tmp_path: Path) -> None:
     server = Server(tmp_path, STENTOR_JOBS_QUEUE_LIMIT="2", STENTOR_JOBS_CONCURRENCY="1")
     try:
-        answers = [
-            server.client.post(JOBS, json=request(input=story(200))) for _ in range(6)
-        ]
+        answers = [server.client.post(JOBS, json=request(input=story(200))) for _ in range(6)]
         refused = [answer for answer in answers if answer.status_code == 503]
         assert refused
         assert refused[0].json()["error"]["code"] == "queue_full"

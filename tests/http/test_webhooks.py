@@ -70,7 +70,7 @@ class House:
 
     async def received(self, count: int) -> None:
         async with asyncio.timeout(30):
-            while len(self.receiver.events) < count:  # noqa: ASYNC110
+            while len(self.receiver.events) < count:
                 await asyncio.sleep(0.01)
 
     async def delivery(self, job_id: str, state: str) -> Any:
@@ -127,9 +127,7 @@ async def test_a_kill_while_the_endpoint_is_away_loses_no_call(house: House) -> 
 async def test_a_private_target_is_refused_and_the_log_says_the_way_out(house: House) -> None:
     job = (await house.submit("walled")).json()
     async with asyncio.timeout(30):
-        while not (  # noqa: ASYNC110
-            delivery := await house.delivery(job["id"], "pending")
-        )["attempts"]:
+        while not (delivery := await house.delivery(job["id"], "pending"))["attempts"]:
             await asyncio.sleep(0.01)
     assert "[webhooks.NAME] allow_private" in delivery["attempts"][0]["error"]
     assert "[webhooks.NAME] allow_private" in await house.stentor("show", delivery["id"])

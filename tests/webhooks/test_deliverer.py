@@ -67,7 +67,7 @@ class Endpoint:
 
     async def called(self, count: int) -> None:
         async with asyncio.timeout(DEADLINE_S):
-            while len(self.calls) < count:  # noqa: ASYNC110
+            while len(self.calls) < count:
                 await asyncio.sleep(0.001)
 
 
