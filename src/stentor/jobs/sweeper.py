@@ -119,7 +119,9 @@ class Sweeper:
             gone = await self._index.remove(keys)
             if not gone:
                 return
-            await self._segments.delete(gone)
+            # What was spoken anew meanwhile has a row again.
+            back = await self._index.known(gone)
+            await self._segments.delete([key for key in gone if key not in back])
 
     async def _orphans(
         self, blobs: BlobStore, known: Callable[[Collection[str]], Awaitable[set[str]]]
