@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -53,6 +54,7 @@ def serving() -> Iterator[str]:
             [sys.executable, "-m", "stentor", "serve", "--port", "0", "--data-dir", data_dir],
             stdout=subprocess.PIPE,
             text=True,
+            env=os.environ | {"STENTOR_LOGGING_LEVEL": "warning"},
         )
         assert server.stdout is not None
         try:

@@ -17,23 +17,26 @@ POLLS = 1500
 
 
 def run() -> list[Row]:
-    """Poll a finished job without its audio's bytes, and a running one, one poll after another."""
+    """Poll a cancelled job, one poll after another: first nobody computes, then every core does."""
     with serving() as address:
         client = http.client.HTTPConnection(address)
         warm = _submit(client, json.loads(BODY)["input"])
         while call(client, "GET", f"{JOBS_PATH}/{warm}")["status"] != "completed":
             time.sleep(0.01)
-        # A job that does not exist costs a look into the store, and nobody computes meanwhile.
-        idle = _polls(client, "00000000-0000-7000-8000-000000000000")
+        cancelled = _submit(client, CHAPTER)
+        call(client, "DELETE", f"{JOBS_PATH}/{cancelled}")
+        # An engine ends the segment that it has begun.
+        time.sleep(2)
+        idle = _polls(client, cancelled)
         # Different words, so that nothing is found in the cache.
         chapter = _submit(client, f"{CHAPTER} {CHAPTER}".replace("the ", "the other "))
         while call(client, "GET", f"{JOBS_PATH}/{chapter}")["progress"]["segments_done"] == 0:
             time.sleep(0.01)
-        busy = _polls(client, chapter)
+        busy = _polls(client, cancelled)
         assert call(client, "GET", f"{JOBS_PATH}/{chapter}")["status"] == "processing"
     return [
         Row(
-            "poll of a running job, all cores speaking, p50",
+            "poll while all cores speak, p50",
             f"{median(busy):.2f} ms (p99 {quantiles(busy, n=100)[98]:.2f} ms)",
             f"idle {median(idle):.2f} ms (p99 {quantiles(idle, n=100)[98]:.2f} ms)",
             median(busy) / median(idle),
