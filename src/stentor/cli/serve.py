@@ -169,6 +169,8 @@ def _greet(gateway: Gateway, bound: socket.socket) -> None:
         print(f"  {voice.model}  voice {voice.id}  {voice.language or ''}".rstrip())
     for note in gateway.voices.notes:
         print(f"  {note}")
+    if gateway.config.webhooks and gateway.config.server.public_url is None:
+        print(f"  URLs in webhooks begin with {address}; set [server] public_url for another")
     if voices:
         first = voices[0]
         body = f'{{"model": "{first.model}", "voice": "{first.id}", "input": "Hello, world."}}'
