@@ -11,7 +11,7 @@ from rich.text import Text
 
 from stentor.contract import Job
 
-BAR_WIDTH = 16
+BAR_WIDTH = 6
 
 _STYLES = {"pending": "yellow", "processing": "cyan", "completed": "green", "failed": "red"}
 
@@ -19,8 +19,10 @@ _STYLES = {"pending": "yellow", "processing": "cyan", "completed": "green", "fai
 def job_table(jobs: list[Job]) -> Table:
     """A row for each job."""
     table = Table(box=None)
-    for column in ("id", "status", "progress", "age", "audio", "model or error"):
-        table.add_column(column, no_wrap=column != "model or error")
+    # An id that is cut is of no use to anybody; what may be cut first is the last column.
+    for column, width in (("id", 36), ("status", 10), ("progress", 11), ("age", 5), ("audio", 8)):
+        table.add_column(column, no_wrap=True, min_width=width)
+    table.add_column("model or error", overflow="fold")
     for job in jobs:
         table.add_row(
             job.id,

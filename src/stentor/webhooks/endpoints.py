@@ -41,11 +41,10 @@ class Endpoints:
             SpeechError: 400.
         """
         if name not in (usable := self.of(owner)):
-            names = ", ".join(usable) if usable else "none is configured"
-            raise invalid(
-                f"{PARAM}: there is no webhook {name[:64]!r}; expected one of: {names}",
-                param=PARAM,
-            )
+            expected = "none is configured for this caller ([webhooks.NAME])"
+            if usable:
+                expected = f"expected one of: {', '.join(usable)}"
+            raise invalid(f"{PARAM}: there is no webhook {name[:64]!r}; {expected}", param=PARAM)
 
 
 def shown_url(webhook: Webhook) -> str:
