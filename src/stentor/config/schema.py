@@ -90,7 +90,8 @@ StoreUrl = Annotated[
         pattern=r"\A[a-z][a-z0-9+.-]*://\S+\Z",
         extra={"expected": "a URL such as s3://bucket/prefix"},
         description="Where audio is kept, for this server alone: a URL that obstore understands, "
-        "such as s3://bucket/prefix; default: the folder audio in data_dir",
+        "such as s3://bucket/prefix, with credentials from the environment (AWS_ACCESS_KEY_ID, "
+        "AWS_REGION, AWS_ENDPOINT and so on); default: folders in data_dir",
     ),
 ]
 
