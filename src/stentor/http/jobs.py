@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from stentor.contract import JOB_STATUSES, JobList, JobStatus
-from stentor.errors import SpeechError, invalid
+from stentor.contract import JOB_STATUSES, JobList
+from stentor.errors import SpeechError
 from stentor.gateway import Gateway
 from stentor.http.answer import job_answer, no_such_job, read_job_id
 from stentor.http.events import events, read_wanted
@@ -15,7 +15,7 @@ from stentor.http.follow import has_ended, until_ended
 from stentor.http.headers import read_flag, read_headers, read_wait_preference, read_wait_query
 from stentor.http.keys import Keys
 from stentor.http.live import ended_audio, live_audio
-from stentor.http.paging import read_job_id_query, read_limit
+from stentor.http.paging import read_choice, read_job_id_query, read_limit
 from stentor.http.render import base_url, job_view, json_response, without_audio
 from stentor.http.streaming import unless_gone
 from stentor.jobs.clock import now_ms
@@ -38,7 +38,7 @@ class JobsApi:
             now_ms(),
             limit=limit + 1,
             after=read_job_id_query(request, "after"),
-            status=_status(request),
+            status=read_choice(request, "status", JOB_STATUSES),
         )
         base = base_url(request)
         data = [without_audio(job_view(record, base=base)) for record in records[:limit]]
@@ -107,15 +107,3 @@ class JobsApi:
         if record is None:
             raise no_such_job()
         return owner, record
-
-
-def _status(request: Request) -> JobStatus | None:
-    value = request.query_params.get("status")
-    if value is None:
-        return None
-    for status in JOB_STATUSES:
-        if value == status:
-            return status
-    raise invalid(
-        f"status: expected one of {', '.join(JOB_STATUSES)}, got {value[:40]!r}", param="status"
-    )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TypeVar
 
 import uuid_utils
 from starlette.requests import Request
 
 from stentor.errors import invalid
+
+T = TypeVar("T", bound=str)
 
 DEFAULT_PAGE = 20
 MAX_PAGE = 100
@@ -25,6 +28,21 @@ def read_limit(request: Request) -> int:
             f"limit: expected an integer from 1 to {MAX_PAGE}, got {value[:40]!r}", param="limit"
         )
     return int(value)
+
+
+def read_choice(request: Request, name: str, choices: tuple[T, ...]) -> T | None:
+    """A parameter of the query string that is one of some words; None without it.
+
+    Raises:
+        SpeechError: 400 when it is none of them.
+    """
+    value = request.query_params.get(name)
+    if value is None:
+        return None
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise invalid(f"{name}: expected one of {', '.join(choices)}, got {value[:40]!r}", param=name)
 
 
 def read_job_id_query(request: Request, name: str) -> str | None:

@@ -11,7 +11,6 @@ from starlette.routing import Route
 
 from stentor.contract import (
     DELIVERY_STATES,
-    DeliveryState,
     WebhookAttempt,
     WebhookDelivery,
     WebhookDeliveryList,
@@ -22,7 +21,7 @@ from stentor.errors import SpeechError, invalid, not_found
 from stentor.gateway import Webhooks
 from stentor.http.headers import read_headers
 from stentor.http.keys import Keys
-from stentor.http.paging import read_job_id_query, read_limit
+from stentor.http.paging import read_choice, read_job_id_query, read_limit
 from stentor.http.render import json_response
 from stentor.jobs.clock import now_ms
 from stentor.webhooks.endpoints import no_such_delivery, shown_url
@@ -87,7 +86,7 @@ class _WebhooksApi:
             after=_delivery_id(query["after"]) if "after" in query else None,
             job_id=read_job_id_query(request, "job"),
             webhook=query.get("webhook"),
-            state=_state(request),
+            state=read_choice(request, "state", DELIVERY_STATES),
         )
         data = [_view(record) for record in records[:limit]]
         return json_response(
@@ -155,18 +154,6 @@ def _delivery_id(value: str) -> str:
     if not _DELIVERY_ID.fullmatch(value):
         raise invalid(f"after: expected the id of a delivery, got {value[:40]!r}", param="after")
     return value
-
-
-def _state(request: Request) -> DeliveryState | None:
-    value = request.query_params.get("state")
-    if value is None:
-        return None
-    for state in DELIVERY_STATES:
-        if value == state:
-            return state
-    raise invalid(
-        f"state: expected one of {', '.join(DELIVERY_STATES)}, got {value[:40]!r}", param="state"
-    )
 
 
 def _time(ms: int) -> datetime:
