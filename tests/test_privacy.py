@@ -10,7 +10,6 @@ import pytest
 from support import JOBS, Server
 
 SECRET = "Xylophonic quagmire"
-# Symbols that the voice has no sound for make the engine's libraries talk.
 TEXT = f"{SECRET} 𝕏 ☃ ʘ. {SECRET} again, ꙮ ᚠ."
 
 

