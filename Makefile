@@ -38,10 +38,11 @@ clean:
 
 # Pins everything anew; hashes only, no addresses.
 lock: $(VENV)/.uv
-	@$(UV) pip compile --quiet $(LOCK) --upgrade pyproject.toml --extra piper --group build \
-		-o requirements/serve.txt
-	@$(UV) pip compile --quiet $(LOCK) --upgrade pyproject.toml --extra piper --extra kokoro \
-		--group build --group dev -c requirements/serve.txt -o requirements/dev.txt
+	@$(UV) pip compile --quiet $(LOCK) --upgrade pyproject.toml $(EXTRAS) --extra kokoro \
+		--group build --group dev -o requirements/dev.txt
+	@$(UV) pip compile --quiet $(LOCK) --upgrade pyproject.toml $(EXTRAS) --group build \
+		-c requirements/dev.txt -o requirements/serve.txt
+EXTRAS := --extra piper --extra polly --extra google
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 $(VENV)/.uv: requirements/uv.txt

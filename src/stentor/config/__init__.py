@@ -12,12 +12,12 @@ from stentor.config.schema import (
     Logging,
     Piper,
     Providers,
-    Secret,
     Server,
     Storage,
     Webhook,
 )
 from stentor.config.sources import ConfigError
+from stentor.secret import Secret
 
 __all__ = [
     "Audio",

@@ -17,7 +17,7 @@ import msgspec
 
 from stentor.config.locate import KeyPath, holds
 from stentor.config.options import MIN_SECRET_CHARS, expected, is_section, is_text, unwrap
-from stentor.config.schema import Config, Secret
+from stentor.config.schema import Config
 from stentor.config.sources import (
     Source,
     did_you_mean,
@@ -27,6 +27,7 @@ from stentor.config.sources import (
     from_file,
     refuse_unknown_variables,
 )
+from stentor.secret import Secret
 
 WEBHOOK_SECRET_PREFIX = "whsec_"
 

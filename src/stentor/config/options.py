@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
 
-from stentor.config.schema import Config, Secret
+from stentor.config.schema import Config
+from stentor.secret import Secret
 
 PREFIX = "STENTOR_"
 MIN_SECRET_CHARS = 8

@@ -16,9 +16,10 @@ from stentor.blobs import BlobStore
 from stentor.config import Webhook
 from stentor.contract import DeliveryState
 from stentor.jobs.clock import Clock, now_ms
+from stentor.retry_after import MAX_RETRY_AFTER_S
 from stentor.webhooks.endpoints import Endpoints, signed_headers
 from stentor.webhooks.event import body_of
-from stentor.webhooks.sender import MAX_RETRY_AFTER_S, Answer
+from stentor.webhooks.sender import Answer
 from stentor.webhooks.store import DeliveryRecord, DeliveryStore, Tried
 
 log = structlog.get_logger(__name__)

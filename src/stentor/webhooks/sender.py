@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import re
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from stentor import __version__
 from stentor.config import Webhook
+from stentor.retry_after import retry_after_seconds
 from stentor.webhooks.addresses import PrivateAddress, public_socket
 
 if TYPE_CHECKING:
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
 # What an endpoint says in its answer's body matters to nobody; what of it is read is only so that
 # the endpoint sees its answer taken.
 ANSWER_BYTES_READ = 4096
-MAX_RETRY_AFTER_S = 86_400
 MAX_SHOWN_CHARS = 200
 
 
@@ -74,7 +70,7 @@ class Sender:
                 ) as response,
             ):
                 status_code = response.status
-                retry_after_s = _seconds(response.headers.get("Retry-After"))
+                retry_after_s = retry_after_seconds(response.headers.get("Retry-After"))
                 await response.content.read(ANSWER_BYTES_READ)
         except TimeoutError:
             error = f"not answered within {webhook.timeout_seconds} s"
@@ -138,19 +134,3 @@ def _reason(failure: Exception) -> str:
     if isinstance(failure, PrivateAddress) or "is not a public address" in causes:
         return f"refused: {causes}; see [webhooks.NAME] allow_private"
     return f"{type(failure).__name__}: {causes}"
-
-
-def _seconds(retry_after: str | None) -> int | None:
-    """The seconds that a `Retry-After` header asks for: a number, or a date (RFC 9110)."""
-    if retry_after is None:
-        return None
-    if re.fullmatch(r"[0-9]+", retry_after):
-        return min(int(retry_after[:9]), MAX_RETRY_AFTER_S)
-    try:
-        until = parsedate_to_datetime(retry_after)
-    except (ValueError, OverflowError):
-        return None
-    if until.tzinfo is None:  # "-0000": UTC, from a place that is not told
-        until = until.replace(tzinfo=UTC)
-    seconds = math.ceil((until - datetime.now(UTC)).total_seconds())
-    return max(0, min(seconds, MAX_RETRY_AFTER_S))
