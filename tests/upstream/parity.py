@@ -38,8 +38,8 @@ def differences(sdk: Received, ours: Received) -> dict[str, tuple[Any, Any]]:
     compare("path", sdk.path, ours.path)
     compare_maps(
         "query ",
-        {name: value for name, value in sdk.query},
-        {name: value for name, value in ours.query},
+        dict(sdk.query),
+        dict(ours.query),
         compare,
     )
     compare_maps("header ", _headers(sdk), _headers(ours), compare)

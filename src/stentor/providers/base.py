@@ -147,6 +147,9 @@ class Settings(Struct, frozen=True):
     options: Mapping[str, str] = {}
 
 
+_NO_SETTINGS = Settings()
+
+
 class Provider:
     """A vendor. Subclasses give the facts, `request`, and whatever else differs.
 
@@ -175,7 +178,7 @@ class Provider:
     open_models: bool = False
     option_names: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, settings: Settings = Settings()) -> None:
+    def __init__(self, settings: Settings = _NO_SETTINGS) -> None:
         unknown = settings.options.keys() - self.option_names.keys()
         if unknown:
             known = ", ".join(self.option_names) or "none"

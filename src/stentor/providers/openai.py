@@ -1,4 +1,4 @@
-"""OpenAI, and every server that speaks its `/audio/speech`: vLLM, LocalAI, Kokoro-FastAPI, speaches.
+"""OpenAI, and every server that speaks its `/audio/speech`, such as vLLM or Kokoro-FastAPI.
 
 Source: OpenAI API reference, "Create speech" (POST /v1/audio/speech).
 """
