@@ -7,7 +7,7 @@ import sys
 
 from bench.table import Row, show
 
-ALL = ("http", "synthesis", "encoding", "latency", "polling", "store", "start")
+ALL = ("http", "synthesis", "encoding", "transcoding", "latency", "polling", "store", "start")
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
-ResponseFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
+ResponseFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm", "ulaw", "alaw"]
 JobStatus = Literal["pending", "processing", "completed", "failed"]
 Priority = Literal["low", "normal", "high"]
 DeliveryState = Literal["pending", "delivered", "failed"]
@@ -41,6 +41,8 @@ CONTENT_TYPES: dict[ResponseFormat, str] = {
     "flac": "audio/flac",
     "wav": "audio/wav",
     "pcm": "audio/pcm",
+    "ulaw": "audio/basic",
+    "alaw": "audio/x-alaw-basic",
 }
 
 
@@ -111,6 +113,27 @@ class SpeechRequest(Struct, frozen=True, omit_defaults=True):
     with_timestamps: bool | None = None
 
 
+class Attempt(Struct, frozen=True, omit_defaults=True):
+    """One call of a provider, or several of the same kind. `cost` is in US dollars."""
+
+    provider: str
+    model: str
+    outcome: Annotated[
+        str, Meta(description="`ok`, `skipped` (it could not have served the request), or why not")
+    ]
+    latency_ms: Annotated[int, Meta(description="From the call to its end; of all the calls")]
+    key: Annotated[str | None, Meta(description="The label of the provider's key")] = None
+    status_code: Annotated[int | None, Meta(description="That the provider answered with")] = None
+    error: Annotated[str | None, Meta(description="The provider's words")] = None
+    segment: Annotated[int | None, Meta(description="Which part of a long text failed, from 1")] = (
+        None
+    )
+    calls: Annotated[int, Meta(description="How many calls this entry stands for")] = 1
+    cost: Annotated[
+        float | None, Meta(description="What the provider bills for them, as far as is known")
+    ] = None
+
+
 class ErrorField(Struct, frozen=True, omit_defaults=True):
     """The part of an error that OpenAI's clients read."""
 
@@ -122,11 +145,12 @@ class ErrorField(Struct, frozen=True, omit_defaults=True):
 
 
 class ErrorExtraFields(Struct, frozen=True, omit_defaults=True):
-    """Which call failed, and where."""
+    """Which call failed, and where; for a job, everything that was tried for it."""
 
     provider: str | None = None
     model_requested: str | None = None
     request_type: str | None = None
+    attempts: list[Attempt] = []
 
 
 class ErrorResponse(Struct, frozen=True, omit_defaults=True):
@@ -162,16 +186,6 @@ class Usage(Struct, frozen=True, omit_defaults=True):
     cost: float | None = None
 
 
-class Attempt(Struct, frozen=True, omit_defaults=True):
-    """One try at one provider."""
-
-    provider: str
-    model: str
-    outcome: str
-    latency_ms: int
-    key: str | None = None
-
-
 class ResultExtraFields(Struct, frozen=True):
     """How the result came about."""
 
@@ -182,6 +196,10 @@ class ResultExtraFields(Struct, frozen=True):
     request_type: Literal["speech"] = REQUEST_TYPE
     attempts: list[Attempt] = []
     ignored_params: list[str] = []
+    generation: Annotated[
+        int, Meta(description="Whose audio this is, as `job.restarted` tells it")
+    ] = 0
+    provider_request_ids: list[str] = []
 
 
 class SpeechResult(Struct, frozen=True, omit_defaults=True):
@@ -249,7 +267,7 @@ class JobProgress(Struct, frozen=True, omit_defaults=True):
 class JobRestarted(Struct, frozen=True):
     """The data of the event `job.restarted`: the audio begins anew, with another voice."""
 
-    generation: Annotated[int, Meta(description="Which of the job's models speaks, from 0")]
+    generation: Annotated[int, Meta(description="Tells this beginning from any other")]
 
 
 class AudioDelta(Struct, frozen=True):

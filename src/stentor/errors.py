@@ -6,10 +6,12 @@ a `message` that says what was wrong and what was expected, and the `param` at f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import uuid4
 
 from stentor.contract import (
     REQUEST_TYPE,
+    Attempt,
     ErrorExtraFields,
     ErrorField,
     ErrorResponse,
@@ -29,6 +31,7 @@ class SpeechError(Exception):
         param: the field or header at fault, as the caller wrote it.
         provider: the provider whose failure this is; None for the gateway's own.
         retry_after_s: when to come back, for 429 and 503.
+        attempts: everything that was tried.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class SpeechError(Exception):
         provider: str | None = None,
         model: str | None = None,
         retry_after_s: int | None = None,
+        attempts: Sequence[Attempt] = (),
     ) -> None:
         super().__init__(message)
         self.status_code = status_code
@@ -50,6 +54,7 @@ class SpeechError(Exception):
         self.provider = provider
         self.model = model
         self.retry_after_s = retry_after_s
+        self.attempts = attempts
 
     @property
     def type(self) -> ErrorType:
@@ -81,7 +86,10 @@ class SpeechError(Exception):
                 event_id=event_id,
             ),
             extra_fields=ErrorExtraFields(
-                provider=self.provider, model_requested=self.model, request_type=REQUEST_TYPE
+                provider=self.provider,
+                model_requested=self.model,
+                request_type=REQUEST_TYPE,
+                attempts=list(self.attempts),
             ),
         )
 

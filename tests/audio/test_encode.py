@@ -110,6 +110,8 @@ def test_lossless_formats_keep_every_sample(
         ("flac", 20000, 20000),
         ("wav", 96000, 96000),
         ("pcm", 48000, 24000),
+        ("ulaw", 24000, 8000),
+        ("alaw", 8000, 8000),
     ],
 )
 def test_the_file_has_the_source_rate_or_the_next_that_its_format_allows(
@@ -199,6 +201,30 @@ def test_raw_pcm_is_24_khz_without_a_header(encode: Encode, source_rate: int) ->
     assert path.stat().st_size == 2 * 36000
     if source_rate == 24000:
         assert path.read_bytes() == samples.astype("<i2").tobytes()
+
+
+@pytest.mark.parametrize("response_format", ["ulaw", "alaw"])
+@every_rate
+def test_g711_is_8_khz_without_a_header(
+    encode: Encode, response_format: ResponseFormat, source_rate: int
+) -> None:
+    samples = speech_like(1.5, source_rate)
+    path, encoded = encode(response_format, samples, source_rate)
+    assert path.stat().st_size == 12000
+    assert encoded.sample_rate == 8000
+    expected = resample(samples, source_rate, 8000).astype(float)
+    error = np.abs(decode(path)[0] - expected)
+    # G.711 has 16 steps an octave, and the finest are 16 wide here.
+    assert (error <= np.maximum(16, np.abs(expected) / 16)).all()
+
+
+@pytest.mark.parametrize("response_format", ["ulaw", "alaw"])
+def test_what_8_khz_cannot_hold_does_not_fold_into_g711(
+    encode: Encode, response_format: ResponseFormat
+) -> None:
+    above = (9000 * np.sin(2 * np.pi * 6000 * np.arange(24000) / 24000)).astype(np.int16)
+    decoded, _ = decode(encode(response_format, above, 24000)[0])
+    assert np.abs(decoded[100:-100]).max() <= 16
 
 
 @given(
@@ -430,7 +456,7 @@ def test_nothing_is_printed(
 
 @pytest.mark.parametrize(
     ("response_format", "source_rate"),
-    [("mp3", 8000), ("flac", 24000), ("wav", 24000), ("pcm", 22050)],
+    [("mp3", 8000), ("flac", 24000), ("wav", 24000), ("pcm", 22050), ("ulaw", 22050)],
 )
 def test_memory_does_not_grow_with_the_audio(
     tmp_path: Path, response_format: ResponseFormat, source_rate: int

@@ -39,6 +39,14 @@ def test_a_file_becomes_audio_in_the_format_of_the_endings_name(tmp_path: Path) 
     assert path.read_bytes()[:4] == b"fLaC"
 
 
+@pytest.mark.parametrize("ending", ["ulaw", "alaw"])
+def test_telephony_is_a_byte_a_sample_at_8_khz(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"out.{ending}"
+    done = stentor("say", "The herald spoke.", "-o", str(path))
+    assert done.returncode == 0, done.stderr
+    assert 0.5 < path.stat().st_size / 8000 < 4
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

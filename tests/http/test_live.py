@@ -16,7 +16,7 @@ from stentor.http.follow import CHUNK_BYTES
 from stentor.http.live import live_audio
 from support import JOBS, Server, story
 
-SAME_BYTES = ("pcm", "opus", "aac")
+SAME_BYTES = ("pcm", "ulaw", "alaw", "opus", "aac")
 
 
 async def test_bytes_arrive_as_they_are_made_and_add_up_to_the_finished_file(scene: Scene) -> None:
@@ -231,7 +231,7 @@ async def test_head_answers_with_the_headers_alone(scene: Scene) -> None:
     await scene.until_followed(job, 0)
 
 
-@pytest.mark.parametrize("response_format", ["pcm", "opus", "aac", "mp3", "flac", "wav"])
+@pytest.mark.parametrize("response_format", [*SAME_BYTES, "mp3", "flac", "wav"])
 def test_a_running_job_plays_before_it_is_done_and_in_full(
     server: Server, response_format: str
 ) -> None:

@@ -67,6 +67,8 @@ _RECIPES: dict[ResponseFormat, _Recipe] = {
     "flac": _Recipe("flac", "flac"),
     "wav": _Recipe("wav", "pcm_s16le", muxer_options={"rf64": "auto"}),
     "pcm": _Recipe("s16le", "pcm_s16le", rates=(24000,)),
+    "ulaw": _Recipe("mulaw", "pcm_mulaw", rates=(8000,)),
+    "alaw": _Recipe("alaw", "pcm_alaw", rates=(8000,)),
 }
 
 
@@ -99,7 +101,8 @@ class Encoder:
     at the end, and aborts it after an exception.
 
     The file has the source's sample rate where its format allows that. Otherwise it has the next
-    higher rate that the format allows, or the highest; `pcm` always has 24 kHz.
+    higher rate that the format allows, or the highest; `pcm` always has 24 kHz, `ulaw` and `alaw`
+    8 kHz.
 
     Args:
         path: the file, overwritten.
@@ -175,8 +178,9 @@ class Encoder:
     def close(self) -> Encoded:
         """Finish the file.
 
-        Without samples, flac and wav end up as files of no length and pcm as an empty file. The
-        other formats get a single sample of silence, since decoders refuse them without a frame.
+        Without samples, flac and wav end up as files of no length, and pcm, ulaw and alaw as empty
+        ones. The other formats get a single sample of silence, since decoders refuse them without
+        a frame.
 
         Raises:
             RuntimeError: the encoder was closed or aborted.

@@ -9,6 +9,10 @@ from msgspec import Struct
 Encoding = Literal["pcm", "wav", "mp3", "opus", "aac", "flac", "ulaw", "alaw"]
 
 
+class DecodeError(ValueError):
+    """The bytes hold no audio that can be had; the text says what they are instead."""
+
+
 class AudioForm(Struct, frozen=True, omit_defaults=True):
     """The form of some bytes of audio.
 

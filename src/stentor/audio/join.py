@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from stentor.audio.pcm import FULL_SCALE, Pcm, Samples
+from stentor.audio.pcm import BLOCK, FULL_SCALE, Pcm, Samples, blocks
 from stentor.audio.resample import resample
 
 
@@ -33,14 +35,32 @@ class Joined:
     """A segment as it goes into the joined audio.
 
     Attributes:
-        samples: what to append, at the joiner's rate.
         origin: where the segment's sample 0, before trimming, lies in the joined audio, in
             samples. Sample i of the segment, at the joiner's rate, is at origin + i. Negative
             where the first segment lost some of its leading silence.
+        parts: what to append, at the joiner's rate.
     """
 
-    samples: Samples
     origin: int
+    parts: tuple[Samples, ...]
+
+    @property
+    def length(self) -> int:
+        """How many samples there are to append."""
+        return sum(len(part) for part in self.parts)
+
+    @property
+    def samples(self) -> Samples:
+        """What to append, in one piece."""
+        return np.concatenate(self.parts)
+
+    def blocks(self) -> Iterator[Samples]:
+        """What to append, in pieces of some seconds at most."""
+        if self.length <= BLOCK:
+            yield self.samples
+            return
+        for part in self.parts:
+            yield from blocks(part)
 
 
 class Joiner:
@@ -52,10 +72,18 @@ class Joiner:
 
     Args:
         sample_rate: of the joined audio, in Hz; segments at another rate are resampled.
+        folder: where long segments go when they are resampled, in files without a name; None to
+            keep them in memory.
     """
 
-    def __init__(self, sample_rate: int, settings: JoinSettings | None = None) -> None:
+    def __init__(
+        self,
+        sample_rate: int,
+        settings: JoinSettings | None = None,
+        folder: Path | None = None,
+    ) -> None:
         settings = settings or JoinSettings()
+        self._folder = folder
         self._sample_rate = sample_rate
         self._silence = 10 ** (settings.silence_dbfs / 20)
         self._margin = self._samples(settings.margin_ms)
@@ -77,7 +105,7 @@ class Joiner:
                 for the last segment and for a cut within a word: the tail keeps its margin, and
                 a next segment keeps no more of its leading silence than the fade needs.
         """
-        samples = resample(pcm.samples, pcm.sample_rate, self._sample_rate)
+        samples = resample(pcm.samples, pcm.sample_rate, self._sample_rate, self._folder)
         lead, tail = self._silent_edges(samples)
         pause = self._samples(pause_after_ms)
         # Each side of a short pause may fill half of it, but a fade needs its place in silence.
@@ -92,32 +120,50 @@ class Joiner:
         self._lead_limit = edge
         self._lead_owed = min(gap_after, edge)
 
-        joined = np.zeros(gap_before + len(body) + gap_after - self._lead_owed, np.int16)
-        joined[gap_before : gap_before + len(body)] = self._faded(body)
         origin = self._length + gap_before - start
-        self._length += len(joined)
-        return Joined(joined, origin)
+        joined = Joined(
+            origin,
+            (
+                np.zeros(gap_before, np.int16),
+                *self._faded(body),
+                np.zeros(gap_after - self._lead_owed, np.int16),
+            ),
+        )
+        self._length += joined.length
+        return joined
 
     def _silent_edges(self, samples: Samples) -> tuple[int, int]:
         """Samples before the first loud one and after the last; 0 and 0 if all are silent."""
-        if len(samples) == 0:
-            return 0, 0
-        peak = max(int(samples.max()), -int(samples.min()))
+        peak = max((max(int(x.max()), -int(x.min())) for x in blocks(samples)), default=0)
         if peak <= FULL_SCALE * self._silence:
             return 0, 0
         threshold = peak * self._silence
-        loud = (samples > threshold) | (samples < -threshold)
-        return int(loud.argmax()), int(loud[::-1].argmax())
+        lead = _silent_until(blocks(samples), threshold)
+        return lead, _silent_until(blocks(samples[::-1]), threshold)
 
-    def _faded(self, body: Samples) -> Samples:
+    def _faded(self, body: Samples) -> tuple[Samples, ...]:
+        """The body with its edges faded, of which only they are copied."""
         length = min(self._fade, (len(body) + 1) // 2)
         if length == 0:
-            return body
+            return (body,)
         fade_in = self._fade_in if length == self._fade else self._fade_in[:length]
-        faded = body.copy()
-        faded[:length] = faded[:length] * fade_in
-        faded[-length:] = faded[-length:] * fade_in[::-1]
-        return faded
+        head, tail = body[:length], body[length:][-length:]
+        # Both fades meet in the middle sample of a body that is shorter than two of them.
+        both = np.concatenate([head, tail])
+        both[:length] = both[:length] * fade_in
+        both[-length:] = both[-length:] * fade_in[::-1]
+        return both[:length], body[length : len(body) - len(tail)], both[length:]
 
     def _samples(self, ms: int) -> int:
         return round(ms * self._sample_rate / 1000)
+
+
+def _silent_until(pieces: Iterable[Samples], threshold: float) -> int:
+    """Samples before the first one that is louder; there must be one."""
+    silent = 0
+    for piece in pieces:
+        loud = (piece > threshold) | (piece < -threshold)
+        if loud.any():
+            return silent + int(loud.argmax())
+        silent += len(piece)
+    raise AssertionError("nothing is as loud as the peak")

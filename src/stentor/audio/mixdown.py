@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from stentor.audio.encode import Encoded, Encoder
@@ -15,7 +16,8 @@ class Mixdown:
     """One file in the making. Not thread-safe, but free to move between threads.
 
     Args:
-        path: the file, overwritten.
+        path: the file, overwritten. Long segments at another rate lie in its folder meanwhile, in
+            files without a name.
         sample_rate: of the audio to come, in Hz; segments at another rate are resampled.
     """
 
@@ -27,7 +29,7 @@ class Mixdown:
         settings: EncoderSettings,
     ) -> None:
         self._sample_rate = sample_rate
-        self._joiner = Joiner(sample_rate)
+        self._joiner = Joiner(sample_rate, folder=path.parent)
         self._encoder = Encoder(path, response_format, sample_rate, settings)
         self._samples = 0
 
@@ -37,10 +39,22 @@ class Mixdown:
         Args:
             samples: mono PCM, signed 16 bit, native byte order.
         """
-        joined = self._joiner.add(Pcm.from_bytes(samples, sample_rate), pause_after_ms)
-        self._encoder.write(joined.samples)
-        self._samples += len(joined.samples)
-        return self._samples / self._sample_rate
+        return self.add_pcm(Pcm.from_bytes(samples, sample_rate), pause_after_ms)
+
+    def add_pcm(self, pcm: Pcm, pause_after_ms: int) -> float:
+        """Append a segment of any length and the pause after it; returns the seconds so far."""
+        return max(self.steps(pcm, pause_after_ms))
+
+    def steps(self, pcm: Pcm, pause_after_ms: int) -> Iterator[float]:
+        """Append as `add_pcm` does, in steps of some seconds of audio; yields the seconds so far.
+
+        There is at least one step. A caller that does not go to the end must abort.
+        """
+        joined = self._joiner.add(pcm, pause_after_ms)
+        for block in joined.blocks():
+            self._encoder.write(block)
+            self._samples += len(block)
+            yield self._samples / self._sample_rate
 
     def close(self) -> Encoded:
         """Finish the file."""

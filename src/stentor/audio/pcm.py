@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 Samples = NDArray[np.int16]
 
 FULL_SCALE = 32768
+BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ class Pcm:
     @property
     def duration_seconds(self) -> float:
         return len(self.samples) / self.sample_rate
+
+
+def blocks(samples: Samples) -> Iterator[Samples]:
+    """The samples in pieces of 1 to 3 seconds, without copying; nothing if there are none."""
+    for start in range(0, len(samples), BLOCK):
+        yield samples[start : start + BLOCK]
 
 
 def silence(ms: int, sample_rate: int) -> Samples:

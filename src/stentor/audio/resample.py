@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import soxr  # type: ignore[import-untyped]
 
-from stentor.audio.pcm import Samples, to_int16
+from stentor.audio.pcm import Samples, blocks, to_int16
+from stentor.audio.spool import Spool
 
 
 class Resampler:
@@ -24,16 +27,29 @@ class Resampler:
 
     def feed(self, samples: Samples) -> Samples:
         """Resample a chunk; what comes out lags behind by some milliseconds."""
-        return to_int16(self._stream.resample_chunk(samples.astype(np.float32)))
+        return to_int16(self._stream.resample_chunk(np.asarray(samples, np.float32)))
 
     def finish(self) -> Samples:
         """What is left. Nothing may be fed after it."""
         return to_int16(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))
 
 
-def resample(samples: Samples, source_rate: int, target_rate: int) -> Samples:
-    """Resample the whole of `samples` at once."""
+def resample(
+    samples: Samples, source_rate: int, target_rate: int, folder: Path | None = None
+) -> Samples:
+    """Resample the whole of `samples`.
+
+    Args:
+        folder: where a long result goes, in a file without a name; None to keep it in memory.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
     if source_rate == target_rate:
         return samples
     resampler = Resampler(source_rate, target_rate)
-    return np.concatenate([resampler.feed(samples), resampler.finish()])
+    with Spool(folder) as spool:
+        for block in blocks(samples):
+            spool.write(resampler.feed(block))
+        spool.write(resampler.finish())
+        return spool.finish()

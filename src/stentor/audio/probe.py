@@ -1,0 +1,233 @@
+"""What a finished file of audio really is, without decoding it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from msgspec import Struct
+
+from stentor.audio.form import AudioForm, DecodeError, Encoding
+from stentor.audio.mapped import Bytes, mapped
+from stentor.audio.mpeg import Frame, adts_frame, id3v2_end, info_tag, mp3_frame
+from stentor.audio.ogg import OPUS_RATE, read_opus
+from stentor.audio.parts import part_starts
+from stentor.audio.riff import read_wav
+from stentor.audio.sniff import looks_like_text, sniff
+from stentor.contract import ResponseFormat
+
+# What the headerless formats are by contract: the bytes cannot tell.
+_RATES: dict[ResponseFormat, int] = {"pcm": 24_000, "ulaw": 8_000, "alaw": 8_000}
+_SAMPLE_BYTES: dict[Encoding, int] = {"pcm": 2, "ulaw": 1, "alaw": 1}
+_NO_FRAME = "the file has bytes that are not frames of audio"
+_CUT_OFF = "the file ends in the middle of a frame"
+_CHANGES = "the sample rate or the number of channels changes"
+
+
+class AudioFacts(Struct, frozen=True, kw_only=True):
+    """What a file is.
+
+    Attributes:
+        encoding: what the bytes are, whatever was said of them.
+        sample_rate: as decoders see it, in Hz.
+        duration_seconds: without the delay and the padding that the file tells decoders to drop;
+            less than it is in a file with faults.
+        size_bytes: of the whole file.
+        plain: whether a wav has 16 bit PCM; True of the others.
+        faults: why players may stumble over it, in sentences; empty for a healthy file.
+    """
+
+    encoding: Encoding
+    sample_rate: int
+    channels: int
+    duration_seconds: float
+    size_bytes: int
+    plain: bool = True
+    faults: tuple[str, ...] = ()
+
+    def misfits(self, response_format: ResponseFormat) -> tuple[str, ...]:
+        """Why the file must not go out as this format as it is, in sentences; empty if it may."""
+        if self.encoding != response_format:
+            return (f"the audio is {self.encoding}, not {response_format}",)
+        misfits = list(self.faults)
+        rate = _RATES.get(response_format, self.sample_rate)
+        if self.sample_rate != rate:
+            misfits.append(f"the audio has {self.sample_rate} Hz, not {rate}")
+        if self.channels != 1:
+            misfits.append(f"the audio has {self.channels} channels")
+        if not self.plain:
+            misfits.append("the samples are not 16 bit PCM")
+        if self.duration_seconds == 0:
+            misfits.append("the file holds no audio")
+        return tuple(misfits)
+
+
+def probe(path: Path, form: AudioForm) -> AudioFacts:
+    """Find out what a complete file is.
+
+    The length of a file without faults is exact; that of aac includes the encoder's delay and
+    padding, which ADTS does not tell. A little of aac and flac is decoded: of aac, nothing else
+    tells of extensions that double its rate or its channels.
+
+    Args:
+        form: what was asked for; believed where the bytes have no header.
+
+    Raises:
+        DecodeError: the bytes hold no audio.
+        ValueError: `form` has no sample rate, and the bytes no header.
+        OSError: the file cannot be read.
+    """
+    with mapped(path) as data:
+        if len(data) == 0:
+            raise DecodeError("there are no bytes at all")
+        if looks_like_text(data):
+            raise DecodeError(f"the bytes are text instead of {form.encoding}")
+        encoding = sniff(data)
+        if encoding is not None:
+            return _READERS[encoding](data)
+        if form.encoding not in _SAMPLE_BYTES:
+            raise DecodeError(f"the bytes do not begin as {form.encoding} does")
+        return _headerless(data, form)
+
+
+def _headerless(data: Bytes, form: AudioForm) -> AudioFacts:
+    if form.sample_rate is None:
+        raise ValueError(f"audio in headerless {form.encoding} needs a sample rate")
+    frames, rest = divmod(len(data), _SAMPLE_BYTES[form.encoding] * form.channels)
+    return AudioFacts(
+        encoding=form.encoding,
+        sample_rate=form.sample_rate,
+        channels=form.channels,
+        duration_seconds=frames / form.sample_rate,
+        size_bytes=len(data),
+        faults=("the file ends in the middle of a sample",) if rest else (),
+    )
+
+
+def _wav(data: Bytes) -> AudioFacts:
+    wav = read_wav(data)
+    first = wav.runs[0].format
+    faults = [] if wav.exact else ["the sizes in the header are wrong"]
+    if any(run.format != first for run in wav.runs):
+        faults.append(_CHANGES)
+    return AudioFacts(
+        encoding="wav",
+        sample_rate=first.sample_rate,
+        channels=first.channels,
+        duration_seconds=sum(run.frames / run.format.sample_rate for run in wav.runs),
+        size_bytes=len(data),
+        plain=first.type == "s16",
+        faults=tuple(faults),
+    )
+
+
+def _opus(data: Bytes) -> AudioFacts:
+    opus = read_opus(data)
+    return AudioFacts(
+        encoding="opus",
+        sample_rate=OPUS_RATE,
+        channels=opus.channels,
+        duration_seconds=opus.samples / OPUS_RATE,
+        size_bytes=len(data),
+        faults=opus.faults,
+    )
+
+
+def _flac(data: Bytes) -> AudioFacts:
+    from stentor.audio.compressed import flac_seconds
+
+    start = id3v2_end(data, 0)
+    info = int.from_bytes(data[start + 18 : start + 26], "big")
+    rate, channels, told = info >> 44, (info >> 41 & 7) + 1, info & (1 << 36) - 1
+    if rate == 0:
+        raise DecodeError("the FLAC file has no sample rate")
+    samples = round(flac_seconds(data) * rate)
+    faults = []
+    if told == 0:
+        faults.append("the header does not tell the length")
+    elif told != samples:
+        faults.append("the length that the header tells is not that of the frames")
+    return AudioFacts(
+        encoding="flac",
+        sample_rate=rate,
+        channels=channels,
+        duration_seconds=samples / rate,
+        size_bytes=len(data),
+        faults=tuple(faults),
+    )
+
+
+def _mp3(data: Bytes) -> AudioFacts:
+    start = id3v2_end(data, 0)
+    tag = info_tag(data, start)
+    first = mp3_frame(data, start)
+    assert first is not None
+    frames = _Frames(data, start + first.size if tag else start, mp3_frame)
+    faults = frames.faults
+    told = tag.frames if tag else None
+    if told is not None and told != frames.number:
+        faults += ("the length that the header tells is not that of the frames",)
+    if len(part_starts(data, "mp3")) > 1:
+        faults += ("several files follow each other",)
+    samples = max(0, frames.samples - (tag.trimmed if tag else 0))
+    return AudioFacts(
+        encoding="mp3",
+        sample_rate=first.sample_rate,
+        channels=first.channels,
+        duration_seconds=samples / first.sample_rate,
+        size_bytes=len(data),
+        faults=faults,
+    )
+
+
+def _aac(data: Bytes) -> AudioFacts:
+    from stentor.audio.compressed import Tally, decode_part
+
+    frames = _Frames(data, id3v2_end(data, 0), adts_frame)
+    tally = Tally()
+    with closing(decode_part(data, 0, len(data), "aac", tally)) as blocks:
+        block = next(blocks, None)
+    if block is None or frames.first is None:
+        raise DecodeError("no frame of the AAC can be decoded")
+    return AudioFacts(
+        encoding="aac",
+        sample_rate=block[1],
+        channels=tally.channels,
+        duration_seconds=frames.samples / frames.first.sample_rate,
+        size_bytes=len(data),
+        faults=frames.faults,
+    )
+
+
+class _Frames:
+    """Frames that should follow each other to the end, or to an ID3v1 tag; counted to a gap."""
+
+    def __init__(self, data: Bytes, at: int, read: Callable[[Bytes, int], Frame | None]) -> None:
+        self.number = self.samples = 0
+        self.first = read(data, at)
+        faults: dict[str, None] = {}
+        end = len(data) - 128 if data[-128:-125] == b"TAG" else len(data)
+        while at < end:
+            frame = read(data, at)
+            if frame is None:
+                faults[_NO_FRAME] = None
+                break
+            if self.first and frame[2:] != self.first[2:]:
+                faults[_CHANGES] = None
+            at += frame.size
+            if at > end:
+                faults[_CUT_OFF] = None
+                break
+            self.number += 1
+            self.samples += frame.samples
+        self.faults = tuple(faults)
+
+
+_READERS: dict[Encoding, Callable[[Bytes], AudioFacts]] = {
+    "wav": _wav,
+    "opus": _opus,
+    "flac": _flac,
+    "mp3": _mp3,
+    "aac": _aac,
+}
