@@ -32,8 +32,29 @@ def test_the_pages_example_loads(tmp_path: Path) -> None:
     assert match
     file = tmp_path / "stentor.toml"
     file.write_text(match[1])
-    config = load(file, {"ALICE_KEY": "correct-horse"})
+    (tmp_path / "secrets").mkdir()
+    for number in (1, 2):
+        (tmp_path / "secrets" / f"elevenlabs-{number}").write_text(f"key {number}\n")
+    config = load(file, {"ALICE_KEY": "correct-horse", "OPENAI_API_KEY": "sk"})
     assert config.keys["alice"].value.reveal() == "correct-horse"
+    labels = [key.label for key in config.providers.named["elevenlabs"].labelled_keys]
+    assert labels == ["key-1", "spare"]
+
+
+def test_a_table_has_its_own_heading_as_the_file_would_have_it() -> None:
+    headings = re.findall(r"^## (.*)$", markdown(), re.MULTILINE)
+    assert len(set(headings)) == len(headings)
+    assert {
+        "[server]",
+        "[providers.piper]",
+        "[providers.NAME]",
+        "[[providers.NAME.keys]]",
+        "[providers.NAME.options]",
+        "[providers.NAME.prices.MODEL]",
+        "[models]",
+        "[[models.ALIAS]]",
+        "[voices.NAME]",
+    } < set(headings)
 
 
 def test_every_default_is_a_value_that_its_option_accepts(tmp_path: Path) -> None:

@@ -1,20 +1,18 @@
 """The configuration: one TOML file, overridable from the environment and the command line."""
 
+from stentor.config.callers import Key, Webhook
 from stentor.config.load import load
+from stentor.config.providers import Kokoro, Piper, Price, Provider, ProviderKey, Providers
+from stentor.config.routing import Routing, WeightedModel, alias_targets
 from stentor.config.schema import (
     Audio,
     Cache,
     Config,
     Engines,
     Jobs,
-    Key,
-    Kokoro,
     Logging,
-    Piper,
-    Providers,
     Server,
     Storage,
-    Webhook,
 )
 from stentor.config.sources import ConfigError
 from stentor.secret import Secret
@@ -30,10 +28,16 @@ __all__ = [
     "Kokoro",
     "Logging",
     "Piper",
+    "Price",
+    "Provider",
+    "ProviderKey",
     "Providers",
+    "Routing",
     "Secret",
     "Server",
     "Storage",
     "Webhook",
+    "WeightedModel",
+    "alias_targets",
     "load",
 ]

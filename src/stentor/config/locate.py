@@ -3,45 +3,57 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterator
 from typing import Any
 
-KeyPath = tuple[str, ...]
+# Names of keys, and for an item of a list its number, counted from 0.
+KeyPath = tuple[str | int, ...]
 
 
-def holds(tree: Mapping[str, Any], path: KeyPath) -> bool:
-    """Whether nested tables have something at `path`."""
-    node: Any = tree
-    for name in path:
-        if not isinstance(node, Mapping) or name not in node:
+def holds(tree: Any, path: KeyPath) -> bool:
+    """Whether nested tables and lists have something at `path`."""
+    node = tree
+    for step in path:
+        steps = node if isinstance(node, dict) else _numbers(node)
+        if step not in steps:
             return False
-        node = node[name]
+        node = node[step]
     return True
 
 
-def line_of(text: str, path: KeyPath) -> int:
-    """The line, counted from 1, of the statement that first mentions the key at `path`.
+def _numbers(node: Any) -> range:
+    return range(len(node) if isinstance(node, list) else 0)
 
-    `text` is valid TOML with `\\n` line ends. The parser itself is asked, statement by
-    statement, so that every way to write a key is understood: lines that end inside a
-    statement do not parse.
+
+def line_of(text: str, path: KeyPath) -> int:
+    """The line, counted from 1, of the statement that first mentions what is at `path`.
+
+    `text` is valid TOML with `\\n` line ends. The parser itself is asked what the statements up
+    to a certain one say, so that every way to write a key is understood.
 
     Raises:
         KeyError: the text has no such key.
     """
     lines = text.split("\n")
-    header, start = "", 0
+    statements = list(_statements(lines))
+
+    def mentioned(statement: tuple[int, int]) -> bool:
+        return holds(tomllib.loads("\n".join(lines[: statement[1]])), path)
+
+    first = bisect_left(statements, True, key=mentioned)
+    if first == len(statements):
+        raise KeyError(".".join(map(str, path)))
+    return statements[first][0] + 1
+
+
+def _statements(lines: list[str]) -> Iterator[tuple[int, int]]:
+    """The first line of each statement and the one after its last, counted from 0."""
+    start = 0
     for end in range(1, len(lines) + 1):
-        statement = "\n".join(lines[start:end])
         try:
-            tomllib.loads(statement)
+            tomllib.loads("\n".join(lines[start:end]))
         except tomllib.TOMLDecodeError:
-            continue
-        if statement.lstrip().startswith("["):
-            header = statement
-        else:
-            statement = f"{header}\n{statement}"
-        if holds(tomllib.loads(statement), path):
-            return start + 1
+            continue  # lines that end inside a statement do not parse
+        yield start, end
         start = end
-    raise KeyError(".".join(path))

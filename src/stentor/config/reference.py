@@ -21,11 +21,36 @@ Stentor runs without any configuration. To change an option, write a TOML file:
 [server]
 host = "0.0.0.0"
 
-[models]
-"tts-1" = "piper/en_US-joe-medium"
-
 [keys.alice]
 value = "env:ALICE_KEY"
+
+[providers.openai]
+api_key = "env:OPENAI_API_KEY"
+
+[providers.elevenlabs]
+requests_per_minute = 300
+keys = [
+    { value = "file:secrets/elevenlabs-1", weight = 3 },
+    { value = "file:secrets/elevenlabs-2", label = "spare" },
+]
+prices.eleven_v3.per_million_characters = 100
+
+[providers.basement]
+type = "openai"
+base_url = "http://10.0.0.7:8000/v1"
+models = ["orpheus"]
+
+[models]
+"tts-1" = "piper/en_US-joe-medium"
+narration = [
+    { model = "elevenlabs/eleven_v3", weight = 3 },
+    "openai/gpt-4o-mini-tts",
+]
+
+[voices.narrator]
+openai = "onyx"
+"openai/tts-1" = "fable"
+elevenlabs = "JBFqnCBsd6RMkjVDRZzb"
 ```
 
 The file is the one that the command line names, else the one that the environment variable
@@ -35,35 +60,43 @@ The file is the one that the command line names, else the one that the environme
 - **Order.** The command line wins over the environment, which wins over the file, which wins
   over the defaults.
 - **Environment.** Every option has a variable, named in its table below. Texts and paths are
-  written as they are, numbers and booleans as in TOML: `9000`, `true`. The tables `[models]`,
-  `[keys]` and `[webhooks]` take a TOML inline table, whose entries are added to the file's or
-  replace them: `STENTOR_KEYS='{ alice = { value = "env:ALICE_KEY" } }'`. An empty variable counts
-  as not set.
+  written as they are, numbers and booleans as in TOML: `9000`, `true`. The tables `[providers]`,
+  `[models]`, `[voices]`, `[keys]` and `[webhooks]` take a TOML inline table, whose entries are
+  added to the file's or replace them: `STENTOR_KEYS='{ alice = { value = "env:ALICE_KEY" } }'`.
+  A list replaces the file's list. An empty variable counts as not set.
 - **Mistakes stop the start.** An unknown option, an unknown variable that begins with `STENTOR_`
   or a value out of its range ends the start with a message that says where it stands and
   what was expected. The variables with which Kubernetes announces a service named `stentor` are
   not taken for options.
 - **Secrets.** `env:NAME` as the value of a secret reads it from the environment variable `NAME`
-  at the start. Secrets appear in no log and no error message.
+  at the start, `file:PATH` from a file, without the line ends after it. Secrets appear in no log
+  and no error message.
 - **Paths.** `~` is the user's home folder. A relative path in the file starts at the file's
   folder; one in the environment or on the command line starts at the working directory.
+- **Providers.** `NAME` in `[providers.NAME]` is what requests call the provider: `NAME/model`.
+  A `NAME` that is no vendor's needs a `type`. `[providers.piper]` and `[providers.kokoro]`, the
+  engines in this machine, have options of their own.
+- **Lists of tables.** `[[providers.NAME.keys]]` begins one more entry of the list `keys`; the
+  entries may as well stand between brackets, as in the example. Errors count them from 0.
 """
 
 
 def markdown() -> str:
     """The whole page: an introduction, then one table of options for each section."""
-    sections = groupby(options(), key=lambda option: option.path[:-1])
-    return "\n".join([_INTRODUCTION, *(_section(path, list(group)) for path, group in sections)])
+    sections = groupby(options(), key=lambda option: option.header)
+    return "\n".join(
+        [_INTRODUCTION, *(_section(header, list(group)) for header, group in sections)]
+    )
 
 
-def _section(path: tuple[str, ...], members: list[Option]) -> str:
+def _section(header: str, members: list[Option]) -> str:
     rows = (
         f"| `{option.path[-1]}` | {_cell(expected(option.annotation))} | {_default(option.default)}"
         f" | `{option.variable}` | {_cell(option.description)} |\n"
         for option in members
     )
     return (
-        f"## [{'.'.join(path)}]\n\n"
+        f"## {header}\n\n"
         "| Option | Value | Default | Environment variable | Meaning |\n"
         "|---|---|---|---|---|\n" + "".join(rows)
     )

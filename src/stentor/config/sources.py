@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Set
@@ -15,6 +16,8 @@ from stentor.config.options import PREFIX, options
 PATH_VARIABLE = "STENTOR_CONFIG"
 # What the commands that talk to a server read.
 CLIENT_VARIABLES = frozenset({"STENTOR_URL", "STENTOR_KEY"})
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 # Kubernetes tells every container of a Service called "stentor" in variables of these forms;
 # they are not meant for us. One called "stentor-server" even takes STENTOR_SERVER_PORT.
@@ -42,8 +45,21 @@ class Source(NamedTuple):
     as_text: bool
 
     def error(self, at: KeyPath, problem: str) -> ConfigError:
-        section = f"[{'.'.join(at[:-1])}] " if at[:-1] else ""
-        return ConfigError(f"{self.where(at)}: {section}{at[-1]}: {problem}")
+        return ConfigError(f"{self.where(at)}: {_place(at)}: {problem}")
+
+
+def _place(at: KeyPath) -> str:
+    """How errors write a path: `[providers.openai] keys[1].weight`."""
+    numbers = [index for index, step in enumerate(at) if isinstance(step, int)]
+    end = numbers[0] if numbers else len(at)
+    table, (option, *rest) = at[: end - 1], at[end - 1 :]
+    header = ".".join(_as_key(str(name)) for name in table)
+    inside = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in rest)
+    return f"[{header}] {option}{inside}" if header else f"{option}{inside}"
+
+
+def _as_key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
 def file_path(path: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -72,20 +88,23 @@ def from_file(path: Path) -> Source:
     return Source(tree, lambda at: f"{path}:{line_of(text, at)}", path.absolute().parent, False)
 
 
-def from_environment(environ: Mapping[str, str]) -> Source:
-    """What the options' own variables say; an empty one says nothing."""
+def from_environment(environ: Mapping[str, str]) -> list[Source]:
+    """What each of the options' own variables says; an empty one says nothing.
+
+    The variables of tables come first, so that those of single options win over them.
+    """
+    variables = {option.variable: option.target for option in options()}
+    return [
+        _from_variable(variable, target, environ[variable])
+        for variable, target in sorted(variables.items(), key=lambda entry: len(entry[1]))
+        if environ.get(variable) and not _is_service_link(variable, environ[variable])
+    ]
+
+
+def _from_variable(variable: str, target: tuple[str, ...], text: str) -> Source:
     tree: dict[str, Any] = {}
-    variables: dict[KeyPath, str] = {}
-    for option in options():
-        text = environ.get(option.variable)
-        if text and not _is_service_link(option.variable, text):
-            _put(tree, option.target, text)
-            variables[option.target] = option.variable
-
-    def where(at: KeyPath) -> str:
-        return next(name for target, name in variables.items() if at[: len(target)] == target)
-
-    return Source(tree, where, Path.cwd(), True)
+    _put(tree, target, text)
+    return Source(tree, lambda _: variable, Path.cwd(), True)
 
 
 def from_command_line(overrides: Mapping[str, Any]) -> Source:
@@ -114,7 +133,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f'; did you mean "{close[0]}"?' if close else ""
 
 
-def _put(tree: dict[str, Any], path: KeyPath, value: Any) -> None:
+def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     for name in path[:-1]:
         tree = tree.setdefault(name, {})
     tree[path[-1]] = value
