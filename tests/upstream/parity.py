@@ -36,12 +36,7 @@ def differences(sdk: Received, ours: Received) -> dict[str, tuple[Any, Any]]:
 
     compare("method", sdk.method, ours.method)
     compare("path", sdk.path, ours.path)
-    compare_maps(
-        "query ",
-        dict(sdk.query),
-        dict(ours.query),
-        compare,
-    )
+    compare_maps("query ", _query(sdk), _query(ours), compare)
     compare_maps("header ", _headers(sdk), _headers(ours), compare)
     compare_maps("body", _flat(_body(sdk)), _flat(_body(ours)), compare)
     return found
@@ -50,6 +45,14 @@ def differences(sdk: Received, ours: Received) -> dict[str, tuple[Any, Any]]:
 def compare_maps(prefix: str, theirs: dict[str, Any], mine: dict[str, Any], compare: Any) -> None:
     for name in sorted(theirs.keys() | mine.keys()):
         compare(f"{prefix}{name}", theirs.get(name, _ABSENT), mine.get(name, _ABSENT))
+
+
+def _query(received: Received) -> dict[str, Any]:
+    """The value of each name; of one that is there several times, all values."""
+    values: dict[str, list[str]] = {}
+    for name, value in received.query:
+        values.setdefault(name, []).append(value)
+    return {name: found[0] if len(found) == 1 else found for name, found in values.items()}
 
 
 def _headers(received: Received) -> dict[str, str]:

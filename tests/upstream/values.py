@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -27,11 +27,15 @@ class Received:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is sent back. `parts` are sent one by one, each flushed."""
+    """What is sent back.
+
+    Attributes:
+        parts: sent one by one, each flushed, in a chunked body; with a length if there is only one.
+    """
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    parts: Sequence[bytes] = ()
+    parts: Iterable[bytes] = ()
 
 
 class Sound(Protocol):

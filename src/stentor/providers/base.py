@@ -173,7 +173,7 @@ class Provider:
     reference: ClassVar[str]
     base_url: str
     key_variable: ClassVar[str | None] = None
-    needs_key: ClassVar[bool] = True
+    needs_key: bool = True
     concurrency: ClassVar[int] = 4
     open_models: bool = False
     option_names: ClassVar[Mapping[str, str]] = {}

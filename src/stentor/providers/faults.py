@@ -24,6 +24,7 @@ FaultKind = Literal[
     "network",  # no connection, or one that broke before an answer
     "truncated",  # an answer that ended too soon
     "malformed",  # an answer that is not what it should be
+    "unavailable",  # not asked at all: it failed too often lately
 ]
 
 _KINDS: dict[int, FaultKind] = {

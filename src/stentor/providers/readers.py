@@ -57,7 +57,8 @@ class JsonReader:
     Args:
         form: what was asked for.
         read: makes of the document what it holds. Whatever it raises of `KeyError`, `TypeError`,
-            `ValueError` and `IndexError` means that the document is not what it should be.
+            `ValueError`, `IndexError` and `AttributeError` means that the document is not what it
+            should be.
     """
 
     def __init__(self, form: AudioForm, head: Head, read: Callable[[Any], Delivered]) -> None:
@@ -82,7 +83,7 @@ class JsonReader:
             ) from error
         try:
             delivered = self._read(document)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise ProviderError(
                 "malformed", "answered with JSON that is not of the documented form"
             ) from error
@@ -154,7 +155,7 @@ class LinesReader:
             ) from error
         try:
             audio = self._take(document)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise ProviderError(
                 "malformed", "a line of the answer is not of the documented form"
             ) from error
