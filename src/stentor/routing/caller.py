@@ -1,0 +1,341 @@
+"""Calls to providers: keys in turn, limits that queue, retries, and a record of all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+from msgspec import Struct
+
+from stentor.audio.form import AudioForm
+from stentor.contract import Attempt
+from stentor.engines.base import Flow
+from stentor.providers.base import Script
+from stentor.providers.faults import FaultKind, ProviderError
+from stentor.providers.prices import cost
+from stentor.providers.wire import Alignment, Delivered, Reader
+from stentor.routing.account import Account
+from stentor.routing.attempts import AttemptLog
+from stentor.routing.effort import Effort, RetryBudget
+from stentor.routing.keys import ProviderKey
+from stentor.routing.transport import Transport
+
+log = structlog.get_logger(__name__)
+
+ERROR_BYTES_READ = 64 * 1024
+# What takes longer than a few hundred microseconds to decode is decoded in a thread.
+THREAD_BYTES = 64 * 1024
+
+_BROKEN: frozenset[FaultKind] = frozenset(
+    {"server", "network", "timeout", "truncated", "malformed"}
+)
+
+
+class Sink(Protocol):
+    """What takes the audio of calls."""
+
+    async def begin(self, form: AudioForm) -> None:
+        """An answer begins; what was written before is void."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Take the next bytes; returns once there is room for more."""
+        ...
+
+    async def seconds(self) -> float:
+        """How long what was written plays, as far as that can be told."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A script for a provider.
+
+    Attributes:
+        segment: which part of the text it is, from 1; None if it is all of it.
+        last_resort: whether nothing else is left to try: then an outage is waited for.
+        budget: of the request's retries at this target.
+        log: where the attempts are told.
+    """
+
+    account: Account
+    script: Script
+    flow: Flow
+    log: AttemptLog
+    budget: RetryBudget
+    segment: int | None = None
+    last_resort: bool = False
+
+
+class Called(Struct, frozen=True, omit_defaults=True):
+    """What came of a successful call, besides the audio.
+
+    Attributes:
+        form: of the audio, as the provider says.
+        characters, input_tokens, output_tokens: that the provider says it bills.
+    """
+
+    form: AudioForm
+    alignment: Alignment | None = None
+    characters: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    request_id: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Caller:
+    """Makes the calls of all requests.
+
+    Args:
+        sleep: waits so many seconds.
+        wall: the time in UTC, for signatures.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._transport = transport
+        self._sleep = sleep
+        self._wall = wall
+        self._clock = clock
+
+    async def speak(self, order: Order, sink: Sink) -> Called:
+        """Have a script spoken, calling again where that may help.
+
+        Raises:
+            ProviderError: the last one, once nothing more is tried.
+        """
+        # Loaded by the first call: a server without providers starts without it.
+        from tenacity import AsyncRetrying, retry_if_exception
+
+        effort = Effort(order.account, order.script.model, order.budget, self._clock)
+        retrying = AsyncRetrying(
+            sleep=self._sleep,
+            retry=retry_if_exception(lambda error: effort.again(error, order.last_resort)),
+            wait=lambda _: effort.pause_s,
+            reraise=True,
+        )
+        async for attempt in retrying:
+            with attempt:
+                return await self._call(order, sink, effort)
+        raise AssertionError("retrying ends with a result or an exception")
+
+    async def _call(self, order: Order, sink: Sink, effort: Effort) -> Called:
+        account, script = order.account, order.script
+        async with account.places.take(order.flow):
+            await account.rates.wait(len(script.text))
+            key = await self._key(account, effort)
+            effort.key = key
+            call = _Call(order, key)
+            try:
+                async with self._guarded(call):
+                    return await self._send(call, sink)
+            finally:
+                # What is billed is told even of a call that is given up.
+                if call.outcome is not None:
+                    order.log.add(await call.attempt(sink))
+
+    async def _key(self, account: Account, effort: Effort) -> ProviderKey:
+        while (key := account.keys.choose()) is None:
+            wait_s = account.keys.wait_s()
+            if account.keys.refused:
+                raise ProviderError("auth", "every key was refused lately", retry_after_s=wait_s)
+            if wait_s > effort.rest_s:
+                raise ProviderError(
+                    "rate_limited", "every key has too much to do", retry_after_s=wait_s
+                )
+            await self._sleep(wait_s)
+        return key
+
+    @asynccontextmanager
+    async def _guarded(self, call: _Call) -> AsyncIterator[None]:
+        """Tell the breaker, the key and the record how the block ended."""
+        account, key = call.order.account, call.key
+        breaker = account.breaker(call.order.script.model)
+        if not breaker.enter():
+            raise ProviderError(
+                "unavailable",
+                "it failed too often lately and is left alone for a while",
+                retry_after_s=breaker.wait_s,
+            )
+        settled = False
+        try:
+            yield
+            settled = True
+            breaker.succeeded()
+            account.keys.worked(key)
+            call.end("ok")
+        except ProviderError as error:
+            settled = True
+            if error.kind in _BROKEN:
+                breaker.failed()
+            else:
+                breaker.succeeded()
+            if error.kind in ("auth", "quota"):
+                account.keys.ban(key)
+            call.end(error.kind, error)
+            log.warning(
+                "provider.call_failed",
+                provider=account.name,
+                model=call.order.script.model,
+                key=key.label,
+                outcome=error.kind,
+                status_code=error.status,
+            )
+            raise
+        finally:
+            if not settled:
+                breaker.abandoned()
+                if call.billed:
+                    call.end("cancelled")
+
+    async def _send(self, call: _Call, sink: Sink) -> Called:
+        account, script = call.order.account, call.order.script
+        provider = account.provider
+        with _own_faults(account):
+            request = provider.request(script, call.key.value, self._wall())
+        async with self._transport.send(request, account.timeouts) as answering:
+            head = answering.head
+            if head.status >= 300:
+                body = await answering.beginning(ERROR_BYTES_READ)
+                with _own_faults(account):
+                    error = provider.error(head, body)
+                raise error
+            call.billed = True
+            with _own_faults(account):
+                reader = provider.response(script, head)
+            receiving = _Receiving(account, reader, sink)
+            async for data in answering.chunks():
+                await receiving.feed(data)
+        delivered = call.delivered = await receiving.finish()
+        return Called(
+            form=receiving.form,
+            alignment=delivered.alignment,
+            characters=delivered.characters,
+            input_tokens=delivered.input_tokens,
+            output_tokens=delivered.output_tokens,
+            request_id=delivered.request_id,
+            warnings=delivered.warnings,
+        )
+
+
+class _Receiving:
+    """The body of one answer on its way into the sink."""
+
+    def __init__(self, account: Account, reader: Reader, sink: Sink) -> None:
+        self._account = account
+        self._reader = reader
+        self._sink = sink
+        self._begun = False
+        self._held = 0
+        self.form = reader.form
+
+    async def feed(self, data: bytes) -> None:
+        with _own_faults(self._account):
+            audio = self._reader.feed(data)
+        if audio:
+            await self._write(audio)
+        else:
+            self._held += len(data)
+
+    async def finish(self) -> Delivered:
+        with _own_faults(self._account):
+            if self._held > THREAD_BYTES:
+                delivered = await asyncio.to_thread(self._reader.finish)
+            else:
+                delivered = self._reader.finish()
+        if delivered.audio:
+            await self._write(delivered.audio)
+        return delivered
+
+    async def _write(self, audio: bytes) -> None:
+        if not self._begun:
+            self._begun = True
+            self.form = self._reader.form
+            await self._sink.begin(self.form)
+        await self._sink.write(audio)
+
+
+class _Call:
+    """One call, for the record.
+
+    Attributes:
+        billed: whether the provider began to answer with success: from then on, it bills.
+        outcome: None until it is known, and for a call that was never made.
+    """
+
+    def __init__(self, order: Order, key: ProviderKey) -> None:
+        self.order = order
+        self.key = key
+        self.billed = False
+        self.outcome: str | None = None
+        self.delivered = Delivered()
+        self._error: ProviderError | None = None
+        self._started = time.monotonic()
+        self._latency_ms = 0
+
+    def end(self, outcome: str, error: ProviderError | None = None) -> None:
+        self.outcome = outcome
+        self._error = error
+        self._latency_ms = round((time.monotonic() - self._started) * 1000)
+
+    async def attempt(self, sink: Sink) -> Attempt:
+        """The record of the call, once it has ended."""
+        assert self.outcome is not None
+        account, script, error = self.order.account, self.order.script, self._error
+        price = account.price(script.model) if self.billed else None
+        billed = None
+        if price is not None:
+            seconds = await sink.seconds() if price.per_audio_minute else 0.0
+            billed = cost(
+                price,
+                characters=self.delivered.characters or len(script.text),
+                utf8_bytes=len(script.text.encode()),
+                input_tokens=self.delivered.input_tokens,
+                output_tokens=self.delivered.output_tokens,
+                audio_seconds=seconds,
+            )
+        return Attempt(
+            provider=account.name,
+            model=script.model,
+            outcome=self.outcome,
+            latency_ms=self._latency_ms,
+            key=self.key.label,
+            status_code=error.status if error else None,
+            error=error.message if error else None,
+            segment=self.order.segment if error else None,
+            cost=billed,
+        )
+
+
+class _own_faults:  # noqa: N801
+    """Turns what the provider's own code raises unforeseen into a failure of the provider."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        if error is None or not isinstance(error, Exception) or isinstance(error, ProviderError):
+            return
+        # Its text may quote the caller's.
+        log.error("provider.bug", provider=self._account.name, error=type(error).__name__)
+        raise ProviderError(
+            "malformed", f"the provider's code could not handle it: {type(error).__name__}"
+        ) from error

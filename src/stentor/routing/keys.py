@@ -1,0 +1,85 @@
+"""A provider's keys: which one is used next, and which are left alone for now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from stentor.secret import Secret
+
+# A key that was refused may have been given rights or credit since.
+FIRST_BAN_S = 60.0
+LONGEST_BAN_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderKey:
+    """One key. Without a `value` calls go out without a key, as to a server of one's own."""
+
+    label: str | None
+    value: Secret | None
+    weight: float = 1.0
+
+
+@dataclass(slots=True)
+class _State:
+    key: ProviderKey
+    credit: float = 0.0
+    free_at: float = 0.0
+    bans: int = 0
+
+
+class KeyRing:
+    """Keys in turn, each as often as its weight says.
+
+    Args:
+        keys: at least one.
+        clock: monotonic, in seconds.
+    """
+
+    def __init__(self, keys: Sequence[ProviderKey], clock: Callable[[], float]) -> None:
+        self._states = [_State(key) for key in keys]
+        self._clock = clock
+
+    def choose(self) -> ProviderKey | None:
+        """The key to use next; None while all are left alone.
+
+        The turns are those of smooth weighted round-robin: spread evenly, and never random.
+        """
+        now = self._clock()
+        free = [state for state in self._states if state.free_at <= now]
+        if not free:
+            return None
+        for state in free:
+            state.credit += state.key.weight
+        chosen = max(free, key=lambda state: state.credit)
+        chosen.credit -= sum(state.key.weight for state in free)
+        return chosen.key
+
+    def worked(self, key: ProviderKey) -> None:
+        """The key was accepted."""
+        self._state(key).bans = 0
+
+    def ban(self, key: ProviderKey) -> None:
+        """The key was refused, or its account is empty: leave it alone, each time for longer."""
+        state = self._state(key)
+        state.free_at = self._clock() + min(FIRST_BAN_S * 2**state.bans, LONGEST_BAN_S)
+        state.bans += 1
+
+    def rest(self, key: ProviderKey, seconds: float) -> None:
+        """The key had too much to do."""
+        state = self._state(key)
+        state.free_at = max(state.free_at, self._clock() + seconds)
+
+    def wait_s(self) -> float:
+        """How long until a key is free; 0 if one is."""
+        return max(0.0, min(state.free_at for state in self._states) - self._clock())
+
+    @property
+    def refused(self) -> bool:
+        """Whether every key was refused when it was last used."""
+        now = self._clock()
+        return all(state.bans and state.free_at > now for state in self._states)
+
+    def _state(self, key: ProviderKey) -> _State:
+        return next(state for state in self._states if state.key is key)
