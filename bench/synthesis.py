@@ -23,11 +23,11 @@ from stentor.blobs import BlobStore
 from stentor.config import load
 from stentor.contract import Progress, SpeechRequest
 from stentor.engines.base import Flow
-from stentor.engines.speaker import DirectSpeaker
 from stentor.gateway import Voices, open_voices
 from stentor.jobs.checkpoints import Checkpoints
 from stentor.jobs.sqlite import SqliteStore
-from stentor.synthesis import Speaker, Speech
+from stentor.synthesis.direct import DirectSpeaker
+from stentor.synthesis.values import Speaker, Speech
 from stentor.text.plan import plan
 
 ROUNDS = 5
@@ -70,9 +70,13 @@ async def _alternate(bare: _Bare) -> tuple[dict[str, list[float]], float]:
         async with open_voices(load(None, {}, {}), warm=True) as voices:
             store = await SqliteStore.open(folder / "jobs.db")
             blobs = BlobStore.open(None, folder / "segments")
-            checkpoints = Checkpoints(voices.pool, store.segments, blobs, folder, shared=False)
+            checkpoints = Checkpoints(
+                voices.pool, voices.caller, store.segments, blobs, folder, shared=False
+            )
             for round_ in range(ROUNDS + 1):
-                direct = DirectSpeaker(voices.pool, Flow("", "bench"))
+                direct = DirectSpeaker(
+                    voices.pool, voices.caller, Flow("", "bench"), folder / "take"
+                )
                 seconds, spent = await _render(voices, direct, folder)
                 flow = Flow("", await _begin(store))
                 keeping = checkpoints.speaker(flow, private=True, before_each=_at_once)
@@ -89,7 +93,7 @@ async def _alternate(bare: _Bare) -> tuple[dict[str, list[float]], float]:
 
 async def _render(voices: Voices, speaker: Speaker, folder: Path) -> tuple[float, float]:
     """Seconds of audio, and seconds that it took."""
-    target = voices.catalogue.resolve("piper/en_US-joe-medium", param="model")
+    [target] = voices.catalogue.resolve("piper/en_US-joe-medium", param="model")
     speech = Speech(SpeechRequest("piper/en_US-joe-medium", TEXT, "joe"), (target,))
     started = time.perf_counter()
     rendered = await voices.synthesizer.render(

@@ -13,11 +13,14 @@ import pytest
 from stentor.audio.settings import EncoderSettings
 from stentor.contract import RESPONSE_FORMATS, Progress, ResponseFormat, SpeechRequest
 from stentor.engines import piper
-from stentor.engines.base import EngineError, Spoken, Utterance
+from stentor.engines.base import EngineError, Flow, Spoken, Utterance
 from stentor.errors import SpeechError
-from stentor.routing.catalogue import Target
-from stentor.synthesis import Speech, Synthesizer
-from stentor.text.plan import Pauses
+from stentor.routing.caller import Order
+from stentor.routing.takes import Begun, Call, Take
+from stentor.routing.targets import LocalTarget
+from stentor.synthesis.render import Synthesizer
+from stentor.synthesis.values import Speech
+from stentor.synthesis.voices import Rules
 
 [MODEL] = piper.find_models(voices_dir=None, voices_package=True).models
 NOISE = np.random.default_rng(0).normal(0, 3000, 3 * 22050).astype(np.int16).tobytes()
@@ -27,9 +30,16 @@ class InstantSpeaker:
     """Answers at once, so that all the time goes into joining and encoding."""
 
     size = 2
+    flow = Flow("", "job")
 
-    async def expect(self, utterances: Sequence[Utterance]) -> None:
+    async def expect(self, parts: Sequence[Utterance | Call]) -> None:
         pass
+
+    async def take(self, order: Order, begun: Begun | None = None) -> Take:
+        raise AssertionError("nothing is asked of vendors")
+
+    async def release(self, take: Take) -> None:
+        raise AssertionError("nothing was asked of vendors")
 
     async def speak(self, utterance: Utterance) -> Spoken:
         if "unspeakable" in utterance.text:
@@ -57,7 +67,7 @@ class Heard:
 
 @pytest.fixture
 async def synthesizer() -> AsyncIterator[Synthesizer]:
-    made = Synthesizer(encoder=EncoderSettings(), pauses=Pauses(), max_segment_chars=300)
+    made = Synthesizer(encoder=EncoderSettings(), rules=Rules())
     yield made
     made.close()
 
@@ -66,7 +76,7 @@ def speech(text: str, response_format: ResponseFormat = "mp3") -> Speech:
     request = SpeechRequest(
         model="piper/x", input=text, voice="joe", response_format=response_format
     )
-    return Speech(request, (Target("piper", MODEL),))
+    return Speech(request, (LocalTarget(MODEL, {}),))
 
 
 @pytest.mark.parametrize("response_format", RESPONSE_FORMATS)
@@ -108,7 +118,7 @@ async def test_a_fallback_writes_a_file_of_its_own_and_says_so(
 ) -> None:
     other = msgspec.structs.replace(MODEL, name="other")
     request = speech("Fine. Fine again.", "pcm").request
-    both = Speech(request, (Target("piper", MODEL), Target("piper", other)))
+    both = Speech(request, (LocalTarget(MODEL, {}), LocalTarget(other, {})))
     heard = Heard()
 
     class FirstFails(InstantSpeaker):
@@ -131,8 +141,8 @@ async def test_all_segments_are_announced_before_they_are_asked_for(
     announced: list[str] = []
 
     class Listening(InstantSpeaker):
-        async def expect(self, utterances: Sequence[Utterance]) -> None:
-            announced.extend(utterance.text for utterance in utterances)
+        async def expect(self, parts: Sequence[Utterance | Call]) -> None:
+            announced.extend(part.text for part in parts if isinstance(part, Utterance))
 
         async def speak(self, utterance: Utterance) -> Spoken:
             assert utterance.text in announced

@@ -96,6 +96,42 @@ class BlobStore:
             return
         await obstore.put_async(self._store, key, data)
 
+    async def put_file(self, key: str, path: Path) -> Path:
+        """Store a file under the key as `put_bytes` stores bytes; returns where it is now.
+
+        A local folder takes the file itself; elsewhere it stays where it was.
+
+        Raises:
+            OSError, obstore.exceptions.BaseError: it could not be stored.
+        """
+        if self._folder is not None:
+            target = self._folder / key
+            await shielded(asyncio.to_thread(_move, path, target))
+            return target
+        await obstore.put_async(self._store, key, path)
+        return path
+
+    async def fetch(self, key: str, path: Path) -> Path:
+        """A file that has the blob: its own in a local folder, else a copy at `path`.
+
+        Raises:
+            BlobMissing: there is none.
+            OSError, obstore.exceptions.BaseError: it could not be read.
+        """
+        if self._folder is not None:
+            own = self._folder / key
+            if not own.exists():
+                raise BlobMissing(key)
+            return own
+        try:
+            result = await obstore.get_async(self._store, key)
+            with path.open("wb") as file:
+                async for piece in result.stream(min_chunk_size=CHUNK_BYTES):
+                    await asyncio.to_thread(file.write, piece)
+        except (NotFoundError, FileNotFoundError) as error:
+            raise BlobMissing(key) from error
+        return path
+
     async def keys(self) -> AsyncIterator[list[tuple[str, int]]]:
         """Yield the keys that there are, with when each was written, in ms since the epoch.
 
@@ -171,10 +207,14 @@ def _write_durably(data: bytes, spool: Path, target: Path) -> None:
         raise
 
 
-def _move_durably(path: Path, target: Path) -> None:
+def _move(path: Path, target: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
     path.replace(target)
+
+
+def _move_durably(path: Path, target: Path) -> None:
+    _move(path, target)
     _sync_folder(target.parent)
 
 

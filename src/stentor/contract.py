@@ -202,6 +202,27 @@ class ResultExtraFields(Struct, frozen=True):
     provider_request_ids: list[str] = []
 
 
+class Alignment(Struct, frozen=True):
+    """When each character is heard; the lists are of one length.
+
+    What is not spoken, such as a space, takes no time at the place where it stands.
+    """
+
+    characters: list[str]
+    char_start_times_ms: list[int]
+    char_end_times_ms: list[int]
+
+
+class Word(Struct, frozen=True):
+    """A word of the caller's text, `[char_start, char_end)` in it, and when it is heard."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    char_start: int
+    char_end: int
+
+
 class SpeechResult(Struct, frozen=True, omit_defaults=True):
     """The result of a completed job. `audio` is base64 on the wire."""
 
@@ -217,6 +238,13 @@ class SpeechResult(Struct, frozen=True, omit_defaults=True):
     warnings: list[str] = []
     audio: bytes | None = None
     audio_omitted: bool | None = None
+    alignment: Annotated[
+        Alignment | None, Meta(description="Of the caller's own text, character by character")
+    ] = None
+    normalized_alignment: Annotated[
+        Alignment | None, Meta(description="Of the text as it was given to the voice")
+    ] = None
+    words: list[Word] | None = None
 
 
 class Job(Struct, frozen=True, omit_defaults=True):
@@ -278,6 +306,44 @@ class AudioDelta(Struct, frozen=True):
     type: Literal["speech.audio.delta"] = "speech.audio.delta"
 
 
+class ModelPrice(Struct, frozen=True, omit_defaults=True):
+    """What a model costs, in US dollars; the parts are added up."""
+
+    per_million_characters: float | None = None
+    per_million_bytes: float | None = None
+    per_million_input_tokens: float | None = None
+    per_million_output_tokens: float | None = None
+    per_audio_minute: float | None = None
+    source: str = ""
+    date: str = ""
+
+
+class ModelCapabilities(Struct, frozen=True, omit_defaults=True):
+    """What a model can do by itself; texts of any length, all formats and speeds work with all."""
+
+    formats: Annotated[
+        list[str], Meta(description="What it speaks; such audio passes through untouched")
+    ] = []
+    max_chars: Annotated[int | None, Meta(description="Longest text of one call")] = None
+    max_bytes: Annotated[int | None, Meta(description="The same, in bytes of UTF-8")] = None
+    speed: Annotated[
+        list[float] | None, Meta(description="Slowest and fastest rate without time stretching")
+    ] = None
+    speakers: Annotated[int, Meta(description="Voices in one call")] = 1
+    instructions: bool = False
+    timestamps: Annotated[
+        Literal["character", "word"] | None, Meta(description="Unit of the timings it gives")
+    ] = None
+    dictionaries: bool = False
+    context: bool = False
+    streaming: bool = False
+    no_logging: bool = False
+    low_latency: bool = False
+    extra_params: Annotated[
+        list[str], Meta(description="Fields of its own; `*` stands for any")
+    ] = []
+
+
 class Model(Struct, frozen=True):
     """One entry of `GET /v1/models`."""
 
@@ -288,6 +354,8 @@ class Model(Struct, frozen=True):
     name: str = ""
     languages: list[str] = []
     sample_rate: int | None = None
+    capabilities: ModelCapabilities = ModelCapabilities()
+    price: ModelPrice | None = None
 
 
 class ModelList(Struct, frozen=True):
@@ -309,10 +377,13 @@ class Voice(Struct, frozen=True, omit_defaults=True):
     gender: Literal["female", "male"] | None = None
 
 
-class VoiceList(Struct, frozen=True):
+class VoiceList(Struct, frozen=True, omit_defaults=True):
     """The body of `GET /v1/audio/voices`."""
 
     voices: list[Voice]
+    warnings: Annotated[
+        list[str], Meta(description="Which providers could not be asked, and why")
+    ] = []
 
 
 class Health(Struct, frozen=True):

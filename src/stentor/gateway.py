@@ -13,8 +13,9 @@ import structlog
 import uuid_utils
 from filelock import FileLock, Timeout
 
+from stentor.accounts import open_accounts
 from stentor.blobs import BlobStore
-from stentor.config import Config
+from stentor.config import Config, alias_targets
 from stentor.disk import DiskGuard
 from stentor.engines.base import ModelNotes
 from stentor.engines.catalogue import find_models
@@ -27,8 +28,12 @@ from stentor.jobs.sqlite import SqliteStore
 from stentor.jobs.store import JobStore
 from stentor.jobs.sweeper import Sweeper
 from stentor.jobs.work import Work, suspects
+from stentor.routing.caller import Caller
 from stentor.routing.catalogue import Catalogue
-from stentor.synthesis import Synthesizer
+from stentor.routing.transport import Transport
+from stentor.routing.voices import LiveVoices
+from stentor.synthesis.render import Synthesizer
+from stentor.synthesis.voices import Rules
 from stentor.text.plan import Pauses
 from stentor.webhooks.deliverer import Deliverer
 from stentor.webhooks.endpoints import Endpoints
@@ -51,6 +56,8 @@ class Voices:
 
     catalogue: Catalogue
     pool: EnginePool
+    caller: Caller
+    live_voices: LiveVoices
     synthesizer: Synthesizer
     notes: list[str]
 
@@ -94,9 +101,13 @@ async def open_voices(config: Config, *, warm: bool) -> AsyncIterator[Voices]:
 
     Args:
         warm: start the engine processes now rather than at the first utterance.
+
+    Raises:
+        ConfigError: a configured provider cannot be used.
     """
     from stentor.audio.settings import EncoderSettings
 
+    accounts = open_accounts(config)
     found: ModelNotes = find_models(config)
     engines = config.engines
     first = found.models[0] if found.models else None
@@ -113,24 +124,43 @@ async def open_voices(config: Config, *, warm: bool) -> AsyncIterator[Voices]:
             opus_kbps=config.audio.opus_kbps,
             aac_kbps=config.audio.aac_kbps,
         ),
-        pauses=Pauses(
-            sentence_ms=config.audio.sentence_pause_ms,
-            clause_ms=config.audio.clause_pause_ms,
-            paragraph_ms=config.audio.paragraph_pause_ms,
-            section_ms=config.audio.section_pause_ms,
+        rules=Rules(
+            pauses=Pauses(
+                sentence_ms=config.audio.sentence_pause_ms,
+                clause_ms=config.audio.clause_pause_ms,
+                paragraph_ms=config.audio.paragraph_pause_ms,
+                section_ms=config.audio.section_pause_ms,
+            ),
+            max_segment_chars=engines.max_segment_chars,
+            retry_budget=config.routing.retry_budget,
+            substitutes=config.routing.fallback == "segment",
         ),
-        max_segment_chars=engines.max_segment_chars,
     )
+    transport = Transport()
+    live_voices = LiveVoices(transport, config.routing.voices_cache_seconds)
     pool.start(warm=warm and first is not None and engines.preload)
     try:
         yield Voices(
-            Catalogue(found.models, config.models, found.notes),
+            Catalogue(
+                found.models,
+                accounts,
+                {
+                    alias: [(one.model, one.weight) for one in alias_targets(targets)]
+                    for alias, targets in config.models.items()
+                },
+                config.voices,
+                found.notes,
+            ),
             pool,
+            Caller(transport),
+            live_voices,
             synthesizer,
             list(found.notes),
         )
     finally:
         await pool.close()
+        await live_voices.close()
+        await transport.close()
         synthesizer.close()
 
 
@@ -194,7 +224,12 @@ async def open_gateway(
                 voices.synthesizer,
                 voices.catalogue,
                 Checkpoints(
-                    voices.pool, store.segments, segments, spool, shared=config.cache.shared
+                    voices.pool,
+                    voices.caller,
+                    store.segments,
+                    segments,
+                    spool,
+                    shared=config.cache.shared,
                 ),
                 guard,
                 spool=spool,

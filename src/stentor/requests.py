@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from stentor.contract import SpeechRequest
+from stentor.contract import Attempt, SpeechRequest
 from stentor.errors import SpeechError, invalid
-from stentor.routing.catalogue import Catalogue, not_yet
-from stentor.synthesis import Speech
+from stentor.routing.catalogue import Catalogue, unserviceable
+from stentor.routing.targets import Target
+from stentor.synthesis.values import Speech
 from stentor.text.dialogue import Cast
 from stentor.text.plan import check_text
 
@@ -139,8 +140,14 @@ def _literals(kinds: Iterable[Any]) -> Iterator[str]:
             yield from _literals(get_args(kind))
 
 
-def check(stored: StoredRequest, catalogue: Catalogue, *, max_input_chars: int) -> Speech:
+def check(
+    stored: StoredRequest, catalogue: Catalogue, *, max_input_chars: int, seed: str = ""
+) -> Speech:
     """Make sure that a request can be served, before it is accepted.
+
+    Args:
+        seed: decides which of an alias's models comes first; a job's id, so that every attempt at
+            the job has the same.
 
     Raises:
         SpeechError: 400 or 413 that names the field.
@@ -155,28 +162,41 @@ def check(stored: StoredRequest, catalogue: Catalogue, *, max_input_chars: int) 
             param="input",
         )
     check_text(request.input)
-    if request.with_timestamps:
-        raise not_yet("with_timestamps")
-    if request.pronunciation_dictionary_locators:
-        raise not_yet("pronunciation_dictionary_locators")
-    targets = [catalogue.resolve(request.model, param="model")]
+    found = catalogue.resolve(request.model, param="model", seed=seed)
     for number, name in enumerate(request.fallbacks or []):
-        targets.append(catalogue.resolve(name, param=f"fallbacks[{number}]"))
+        found += catalogue.resolve(name, param=f"fallbacks[{number}]", seed=seed)
     if isinstance(request.voice, str):
         voices = {"voice": request.voice}
     else:
         voices = {f"voice[{n}].voice": one.voice for n, one in enumerate(request.voice)}
         Cast(request.voice)
+    targets = list({target.id: target for target in found}.values())
     for target in targets:
         for param, voice in voices.items():
             catalogue.check_voice(target, voice, param=param)
-        if request.language_code is not None:
-            catalogue.check_language(target, request.language_code, param="language_code")
-    return Speech(request, tuple(targets))
+    able, skipped = _able(targets, request, catalogue)
+    return Speech(request, able, stored.extra_params, skipped)
 
 
-def ignored_params(stored: StoredRequest) -> list[str]:
-    """The parameters that no local voice has a use for."""
-    request = stored.speech
-    named = [name for name in ("instructions",) if getattr(request, name)]
-    return sorted([*stored.extra_params, *named])
+def _able(
+    targets: Sequence[Target], request: SpeechRequest, catalogue: Catalogue
+) -> tuple[tuple[Target, ...], tuple[Attempt, ...]]:
+    """The targets that can serve the request, and a record of those that cannot.
+
+    Raises:
+        SpeechError: 400: none can.
+    """
+    able: list[Target] = []
+    skipped: list[Attempt] = []
+    for target in targets:
+        lack = next(target.lacks(request), None)
+        if lack is None:
+            able.append(target)
+        else:
+            skipped.append(
+                Attempt(target.provider, target.name, "skipped", 0, error=f"{lack[0]}: {lack[1]}")
+            )
+    if not able:
+        param, reason = next(targets[0].lacks(request))
+        raise unserviceable(catalogue, targets[0], request, reason, param)
+    return tuple(able), tuple(skipped)

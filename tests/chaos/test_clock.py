@@ -27,9 +27,11 @@ from stentor.jobs.runner import JobRunner
 from stentor.jobs.sqlite import SqliteStore
 from stentor.jobs.sweeper import Sweeper
 from stentor.jobs.work import Work
+from stentor.routing.caller import Caller
 from stentor.routing.catalogue import Catalogue
-from stentor.synthesis import Synthesizer
-from stentor.text.plan import Pauses
+from stentor.routing.transport import Transport
+from stentor.synthesis.render import Synthesizer
+from stentor.synthesis.voices import Rules
 
 DAY_MS = 86_400_000
 LEASE_MS = 30_000
@@ -82,16 +84,20 @@ class Worker:
         blobs = BlobStore.open(None, folder / "audio")
         segments = BlobStore.open(None, folder / "segments")
         guard = DiskGuard(folder, 0)
-        self.synthesizer = Synthesizer(
-            encoder=EncoderSettings(), pauses=Pauses(), max_segment_chars=300
-        )
+        self.synthesizer = Synthesizer(encoder=EncoderSettings(), rules=Rules())
         checkpoints = Checkpoints(
-            self.engines, store.segments, segments, spool, shared=False, clock=clock
+            self.engines,
+            Caller(Transport()),
+            store.segments,
+            segments,
+            spool,
+            shared=False,
+            clock=clock,
         )
         work = Work(
             blobs,
             self.synthesizer,
-            Catalogue(MODELS, {}),
+            Catalogue(MODELS, {}, {}, {}),
             checkpoints,
             guard,
             spool=spool,

@@ -18,6 +18,8 @@ from stentor.jobs.checkpoints import Checkpoints, KeptSpeaker
 from stentor.jobs.record import JobRecord
 from stentor.jobs.sqlite import SqliteStore
 from stentor.jobs.sweeper import Sweeper
+from stentor.routing.caller import Caller
+from stentor.routing.transport import Transport
 
 
 class Engines:
@@ -55,6 +57,7 @@ class House:
     def checkpoints(self, *, shared: bool = False) -> Checkpoints:
         return Checkpoints(
             self.engines,
+            Caller(Transport()),
             self.store.segments,
             self.blobs,
             self.folder / "spool",

@@ -30,9 +30,11 @@ from stentor.jobs.runner import JobRunner
 from stentor.jobs.sqlite import SqliteStore
 from stentor.jobs.store import StoreFull
 from stentor.jobs.work import Work, suspects
+from stentor.routing.caller import Caller
 from stentor.routing.catalogue import Catalogue
-from stentor.synthesis import Synthesizer
-from stentor.text.plan import Pauses
+from stentor.routing.transport import Transport
+from stentor.synthesis.render import Synthesizer
+from stentor.synthesis.voices import Rules
 
 MODELS = piper.find_models(voices_dir=None, voices_package=True).models
 REQUEST = b'{"speech": {"model": "piper/en_US-joe-medium", "input": "Hello.", "voice": "joe"}}'
@@ -109,16 +111,21 @@ class House:
         assert isinstance(blobs, FailingBlobs)
         self.blobs = blobs
         segments = BlobStore.open(None, folder / "segments")
-        self.synthesizer = Synthesizer(
-            encoder=EncoderSettings(), pauses=Pauses(), max_segment_chars=300
-        )
+        self.synthesizer = Synthesizer(encoder=EncoderSettings(), rules=Rules())
         self.runner = JobRunner(
             store,
             Work(
                 blobs,
                 self.synthesizer,
-                Catalogue(MODELS, {}),
-                Checkpoints(self.engines, store.segments, segments, self.spool, shared=False),
+                Catalogue(MODELS, {}, {}, {}),
+                Checkpoints(
+                    self.engines,
+                    Caller(Transport()),
+                    store.segments,
+                    segments,
+                    self.spool,
+                    shared=False,
+                ),
                 self.guard,
                 spool=self.spool,
                 max_input_chars=10_000,

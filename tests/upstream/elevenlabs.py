@@ -137,13 +137,13 @@ def _checked(
 
 
 def _timed(text: str, clip: bytes) -> list[bytes]:
-    """A document a line; the first has no timings, the others have a share of them each."""
+    """A document a line; the first of several has no timings, the others a share of them each."""
     chunks = [clip[at : at + CHUNK_BYTES] for at in range(0, len(clip), CHUNK_BYTES)]
     share = -(-len(text) // max(1, len(chunks) - 1))
     lines = []
     for number, chunk in enumerate(chunks):
-        begin = (number - 1) * share
-        spoken = text[begin : begin + share] if number else ""
+        begin = max(0, number - 1) * share
+        spoken = text[begin : begin + share] if number or len(chunks) == 1 else ""
         starts = [(begin + at) * SECONDS_PER_CHARACTER for at in range(len(spoken))]
         alignment = {
             "characters": list(spoken),

@@ -19,6 +19,9 @@ class Mixdown:
         path: the file, overwritten. Long segments at another rate lie in its folder meanwhile, in
             files without a name.
         sample_rate: of the audio to come, in Hz; segments at another rate are resampled.
+
+    Attributes:
+        origin_ms: where sample 0 of the newest segment lies in the file, before it was trimmed.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class Mixdown:
         self._joiner = Joiner(sample_rate, folder=path.parent)
         self._encoder = Encoder(path, response_format, sample_rate, settings)
         self._samples = 0
+        self.origin_ms = 0.0
 
     def add(self, samples: bytes, sample_rate: int, pause_after_ms: int) -> float:
         """Append a segment and the pause after it; returns the seconds so far.
@@ -51,6 +55,7 @@ class Mixdown:
         There is at least one step. A caller that does not go to the end must abort.
         """
         joined = self._joiner.add(pcm, pause_after_ms)
+        self.origin_ms = 1000 * joined.origin / self._sample_rate
         for block in joined.blocks():
             self._encoder.write(block)
             self._samples += len(block)

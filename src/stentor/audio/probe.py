@@ -63,7 +63,7 @@ class AudioFacts(Struct, frozen=True, kw_only=True):
         return tuple(misfits)
 
 
-def probe(path: Path, form: AudioForm) -> AudioFacts:
+def probe(path: Path, form: AudioForm, size: int | None = None) -> AudioFacts:
     """Find out what a complete file is.
 
     The length of a file without faults is exact; that of aac includes the encoder's delay and
@@ -72,13 +72,14 @@ def probe(path: Path, form: AudioForm) -> AudioFacts:
 
     Args:
         form: what was asked for; believed where the bytes have no header.
+        size: how many bytes to read, from the beginning; None for all.
 
     Raises:
         DecodeError: the bytes hold no audio.
         ValueError: `form` has no sample rate, and the bytes no header.
         OSError: the file cannot be read.
     """
-    with mapped(path) as data:
+    with mapped(path, size) as data:
         if len(data) == 0:
             raise DecodeError("there are no bytes at all")
         if looks_like_text(data):

@@ -24,11 +24,11 @@ from stentor.cli.serve import event_loop
 from stentor.config import Config
 from stentor.contract import ResponseFormat, SpeechRequest
 from stentor.engines.base import Flow
-from stentor.engines.speaker import DirectSpeaker
 from stentor.errors import invalid
 from stentor.gateway import open_voices
 from stentor.requests import StoredRequest, check
-from stentor.synthesis import Rendered
+from stentor.synthesis.direct import DirectSpeaker
+from stentor.synthesis.values import Rendered
 
 _ENDINGS: dict[str, ResponseFormat] = {f".{name}": name for name in contract.RESPONSE_FORMATS} | {
     ".ogg": "opus"
@@ -101,13 +101,16 @@ async def _render(
     async with open_voices(config, warm=True) as voices:
         catalogue = voices.catalogue
         offered = catalogue.voices()
-        if not offered:
-            raise invalid("; ".join(voices.notes) or "no voice is installed", param="model")
         if model is None:
+            if not offered:
+                raise invalid("; ".join(voices.notes) or "no voice is installed", param="model")
             found = next((v for v in offered if v.id == voice), offered[0])
             model, voice = found.model, voice or found.id
         elif voice is None:
-            voice = catalogue.resolve(model, param="model").model.voices[0].id
+            [target, *_] = catalogue.resolve(model, param="model")
+            voice = catalogue.default_voice(target)
+            if voice is None:
+                raise invalid(f"{target.id} has no voice of its own; say --voice", param="voice")
         speech = check(
             StoredRequest(
                 SpeechRequest(
@@ -128,7 +131,7 @@ async def _render(
             return await voices.synthesizer.render(
                 speech,
                 path,
-                speaker=DirectSpeaker(voices.pool, Flow("", "say")),
+                speaker=DirectSpeaker(voices.pool, voices.caller, Flow("", "say"), path),
                 listener=_Shown(bar, task, len(text)),
             )
 
@@ -141,7 +144,7 @@ class _Shown:
         self._task = task
         self._characters = characters
 
-    def on_audio(self, path: Path, target: int) -> None:
+    def on_audio(self, path: Path, generation: int) -> None:
         pass
 
     def on_abort(self) -> None:

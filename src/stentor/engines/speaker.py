@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from stentor.engines.base import Flow, Spoken, Utterance
@@ -23,26 +22,3 @@ class Engines(Protocol):
             EngineError: it cannot.
         """
         ...
-
-
-class DirectSpeaker:
-    """Speaks the utterances of one flow and keeps nothing."""
-
-    def __init__(self, engines: Engines, flow: Flow) -> None:
-        self._engines = engines
-        self._flow = flow
-
-    @property
-    def size(self) -> int:
-        return self._engines.size
-
-    async def expect(self, utterances: Sequence[Utterance]) -> None:
-        pass
-
-    async def speak(self, utterance: Utterance) -> Spoken:
-        """Speak one utterance.
-
-        Raises:
-            EngineError: it cannot be spoken.
-        """
-        return await self._engines.speak(utterance, self._flow)

@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stentor import __version__
-from stentor.contract import Health, ModelList, VoiceList
+from stentor.contract import Health, ModelList
 from stentor.errors import CLIENT_CLOSED_REQUEST, SpeechError
 from stentor.gateway import Gateway
 from stentor.http.failures import as_speech_error
@@ -25,6 +25,7 @@ from stentor.http.keys import Keys
 from stentor.http.openapi import document
 from stentor.http.render import JOBS_PATH, error_response, json_response
 from stentor.http.submit import Submission
+from stentor.http.voices import list_voices
 from stentor.http.webhooks import webhook_routes
 from stentor.jobs.store import StoreClosed, StoreFull
 
@@ -55,7 +56,8 @@ def build_app(gateway: Gateway) -> ASGIApp:
 
     async def voices(request: Request) -> Response:
         keys.owner(read_headers(request))
-        return json_response(VoiceList(catalogue.voices()))
+        provider = request.query_params.get("provider")
+        return json_response(await list_voices(gateway.voices, provider))
 
     async def health(_: Request) -> Response:
         return json_response(Health("ok", __version__))

@@ -124,8 +124,7 @@ class Follow:
         """
         assert record.result is not None
         result = msgspec.json.decode(record.result, type=SpeechResult)
-        # The last attempt is the one that spoke; each before it was another target.
-        generation = len(result.extra_fields.attempts) - 1
+        generation = result.extra_fields.generation
         size = result.size_bytes
         at = position.bytes if position.generation == generation else 0
         at = at if at <= size else 0

@@ -11,8 +11,10 @@ import asyncio
 import hashlib
 import zlib
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
+from uuid import uuid4
 
 import msgspec
 import structlog
@@ -20,14 +22,22 @@ from obstore.exceptions import BaseError
 
 from stentor import __version__
 from stentor.blobs import BlobMissing, BlobStore
+from stentor.contract import Attempt
 from stentor.engines.base import Flow, Spoken, Utterance
 from stentor.engines.speaker import Engines
 from stentor.jobs.clock import Clock, now_ms
+from stentor.jobs.kept import DamagedTake, KeptTake, read_take, seal_take
 from stentor.jobs.segments import SegmentIndex
+from stentor.routing.attempts import AttemptLog
+from stentor.routing.caller import Caller, Order
+from stentor.routing.takes import Begun, Call, FileSink, Take, make_take
 
 log = structlog.get_logger(__name__)
 
 BeforeEach = Callable[[], Awaitable[None]]
+
+
+T = TypeVar("T")
 
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -49,6 +59,7 @@ class Checkpoints:
     def __init__(
         self,
         engines: Engines,
+        caller: Caller,
         index: SegmentIndex,
         blobs: BlobStore,
         spool: Path,
@@ -57,12 +68,13 @@ class Checkpoints:
         clock: Clock = now_ms,
     ) -> None:
         self._engines = engines
+        self._caller = caller
         self._index = index
         self._blobs = blobs
         self._spool = spool
         self._shared = shared
         self._clock = clock
-        self._underway: dict[str, _Underway] = {}
+        self._underway: dict[str, _Underway[Any]] = {}
 
     def speaker(self, flow: Flow, *, private: bool, before_each: BeforeEach) -> KeptSpeaker:
         """What speaks the segments of one job and keeps them.
@@ -102,15 +114,12 @@ class Checkpoints:
         return await asyncio.to_thread(_unpack, key, data)
 
     async def once(
-        self, key: str, find_or_speak: Callable[[], Coroutine[Any, Any, tuple[Spoken, bool]]]
-    ) -> tuple[Spoken, bool]:
+        self, key: str, find_or_speak: Callable[[], Coroutine[Any, Any, tuple[T, bool]]]
+    ) -> Once[T]:
         """Find or speak, unless that is being done for the same segment: then wait for it.
 
         Args:
             find_or_speak: returns the segment, and whether it was spoken.
-
-        Returns:
-            The segment, and whether it was spoken for this caller.
         """
         underway = self._underway.get(key)
         first = underway is None
@@ -119,7 +128,7 @@ class Checkpoints:
         underway.waiting += 1
         try:
             spoken, fresh = await asyncio.shield(underway.task)
-            return spoken, first and fresh
+            return Once(spoken, first, first and fresh)
         finally:
             underway.waiting -= 1
             # The last one who gives up ends the work, and the next one begins it anew.
@@ -146,6 +155,59 @@ class Checkpoints:
         log.debug("segment.kept", key=key, job_id=flow.job)
         return spoken
 
+    async def find_take(self, key: str, *, surely: bool) -> KeptTake | None:
+        """A vendor's audio, if it is kept and whole."""
+        if not surely and not await self._index.known([key]):
+            return None
+        try:
+            path = await self._blobs.fetch(key, self._temporary())
+            return await asyncio.to_thread(read_take, path)
+        except BlobMissing:
+            return None
+        except DamagedTake:
+            log.warning("segment.damaged", key=key)
+            return None
+        except (OSError, BaseError) as error:
+            log.warning("segment.not_read", key=key, error=type(error).__name__)
+            return None
+
+    async def make_take_and_keep(
+        self, key: str, order: Order, begun: Begun | None, *, private: bool
+    ) -> KeptTake:
+        """Have a vendor speak.
+
+        Raises:
+            ProviderError: it cannot.
+        """
+        own = AttemptLog()
+        sink = FileSink(self._temporary(), begun)
+        try:
+            take = await make_take(self._caller, replace(order, log=own), sink)
+            log.debug("segment.spoken", key=key, job_id=order.flow.job)
+            kept = KeptTake(take, order.flow.job)
+            size = await asyncio.to_thread(seal_take, kept)
+            try:
+                path = await self._blobs.put_file(key, take.path)
+            finally:
+                await self._index.add(key, size, self._clock(), private=private)
+            log.debug("segment.kept", key=key, job_id=order.flow.job)
+            return KeptTake(msgspec.structs.replace(take, path=path), kept.job)
+        except BaseException:
+            sink.remove()
+            raise
+        finally:
+            for attempt in own.entries:
+                order.log.add(attempt)
+
+    async def release(self, take: Take) -> None:
+        """Remove a file that is not the store's own."""
+        if take.path.parent == self._spool:
+            await asyncio.to_thread(take.path.unlink, missing_ok=True)
+
+    def _temporary(self) -> Path:
+        # Not named after a job: what waits for a vendor is not suspected of a crash.
+        return self._spool / f"take-{uuid4().hex}"
+
 
 class KeptSpeaker:
     """Speaks the segments of one job, but only those that are not kept already.
@@ -168,14 +230,19 @@ class KeptSpeaker:
         self._private = private
         self._before_each = before_each
         self._there: set[str] = set()
+        self._paid: set[str] = set()
         self.spoken = 0
 
     @property
     def size(self) -> int:
         return self._checkpoints.size
 
-    async def expect(self, utterances: Sequence[Utterance]) -> None:
-        keys = list(dict.fromkeys(self._key(utterance) for utterance in utterances))
+    @property
+    def flow(self) -> Flow:
+        return self._flow
+
+    async def expect(self, parts: Sequence[Utterance | Call]) -> None:
+        keys = list(dict.fromkeys(self._key(part) for part in parts))
         self._there |= await self._checkpoints.pin(self._flow.job, keys)
 
     async def speak(self, utterance: Utterance) -> Spoken:
@@ -188,12 +255,50 @@ class KeptSpeaker:
         """
         key = self._key(utterance)
         # All of it once: what was not there when one job looked may be when its turn comes.
-        spoken, mine = await self._checkpoints.once(
-            key, lambda: self._find_or_speak(key, utterance)
-        )
+        once = await self._checkpoints.once(key, lambda: self._find_or_speak(key, utterance))
         self._there.add(key)
+        self.spoken += once.mine
+        return once.value
+
+    async def take(self, order: Order, begun: Begun | None = None) -> Take:
+        """Find what a vendor spoke, or have it speak.
+
+        Raises:
+            ProviderError: it cannot be spoken.
+            OSError, obstore.exceptions.BaseError: it cannot be kept.
+            StoreFull: the index has no room for it.
+        """
+        key = self._key(Call.of(order.account, order.script))
+        once = await self._checkpoints.once(key, lambda: self._find_or_make(key, order, begun))
+        kept, mine = once.value, once.mine
+        self._there.add(key)
+        if not once.first and not kept.take.path.exists():
+            # Whoever was first had it in a file of its own, which may be gone by now.
+            kept, mine = await self._find_or_make(key, order, begun)
         self.spoken += mine
-        return spoken
+        if mine:
+            self._paid.add(key)
+        elif kept.job == self._flow.job and key not in self._paid:
+            # An earlier attempt at this job paid for it.
+            self._paid.add(key)
+            for attempt in kept.take.attempts:
+                order.log.add(attempt)
+        else:
+            order.log.add(Attempt(order.account.name, order.script.model, "cached", 0))
+        return kept.take
+
+    async def release(self, take: Take) -> None:
+        await self._checkpoints.release(take)
+
+    async def _find_or_make(
+        self, key: str, order: Order, begun: Begun | None
+    ) -> tuple[KeptTake, bool]:
+        found = await self._checkpoints.find_take(key, surely=key in self._there)
+        if found is not None:
+            return found, False
+        await self._before_each()
+        made = await self._checkpoints.make_take_and_keep(key, order, begun, private=self._private)
+        return made, True
 
     async def _find_or_speak(self, key: str, utterance: Utterance) -> tuple[Spoken, bool]:
         found = await self._checkpoints.find(key, surely=key in self._there)
@@ -205,15 +310,28 @@ class KeptSpeaker:
         )
         return spoken, True
 
-    def _key(self, utterance: Utterance) -> str:
-        shaped = msgspec.msgpack.encode((__version__, self._scope, utterance))
+    def _key(self, part: Utterance | Call) -> str:
+        shaped = msgspec.msgpack.encode((__version__, self._scope, part), order="deterministic")
         return hashlib.sha256(shaped).hexdigest()
 
 
-class _Underway:
+class Once(NamedTuple, Generic[T]):
+    """A segment that was found or spoken.
+
+    Attributes:
+        first: whether it was this caller's turn to do so, rather than another's before.
+        mine: whether it was spoken for this caller.
+    """
+
+    value: T
+    first: bool
+    mine: bool
+
+
+class _Underway(Generic[T]):
     """A segment that is being found or spoken, and how many wait for it."""
 
-    def __init__(self, task: asyncio.Task[tuple[Spoken, bool]]) -> None:
+    def __init__(self, task: asyncio.Task[tuple[T, bool]]) -> None:
         self.task = task
         self.waiting = 0
 

@@ -24,8 +24,8 @@ class Live:
         path: the file that grows. What has been written does not change, but for the sizes in a
             header, which are filled in at the end. It is moved away when the job ends; whoever
             opened it before can read on.
-        generation: which of the job's targets speaks, from 0. The bytes of one generation are the
-            same in every attempt; another generation is another voice, from the start.
+        generation: tells this audio from any other of the job. The bytes of one generation are
+            the same in every attempt; another generation begins anew, perhaps in another voice.
         response_format: what the file holds.
     """
 

@@ -12,8 +12,8 @@ from stentor.contract import (
 )
 from stentor.errors import CLIENT_CLOSED_REQUEST, SpeechError
 from stentor.jobs.record import Outcome
-from stentor.requests import StoredRequest, ignored_params
-from stentor.synthesis import Rendered
+from stentor.requests import StoredRequest
+from stentor.synthesis.values import Rendered
 
 
 def completed(stored: StoredRequest, rendered: Rendered, latency_ms: int) -> Outcome:
@@ -46,17 +46,24 @@ def overdue() -> Outcome:
 
 def _result(stored: StoredRequest, rendered: Rendered, latency_ms: int) -> SpeechResult:
     response_format = stored.speech.response_format or "mp3"
-    encoded = rendered.encoded
+    encoded, timings = rendered.encoded, rendered.timings
+    seconds = round(encoded.duration_seconds, 3)
+    tokens = [count for count in (rendered.input_tokens, rendered.output_tokens) if count]
     return SpeechResult(
         response_format=response_format,
         content_type=CONTENT_TYPES[response_format],
         audio_url="",
         size_bytes=encoded.size_bytes,
         sha256=rendered.sha256,
-        duration_seconds=round(encoded.duration_seconds, 3),
+        duration_seconds=seconds,
         sample_rate=encoded.sample_rate,
         usage=Usage(
-            input_chars=len(stored.speech.input), audio_seconds=round(encoded.duration_seconds, 3)
+            input_chars=len(stored.speech.input),
+            audio_seconds=seconds,
+            input_tokens=rendered.input_tokens,
+            output_tokens=rendered.output_tokens,
+            total_tokens=sum(tokens) if tokens else None,
+            cost=rendered.cost,
         ),
         warnings=list(rendered.warnings),
         extra_fields=ResultExtraFields(
@@ -65,6 +72,11 @@ def _result(stored: StoredRequest, rendered: Rendered, latency_ms: int) -> Speec
             model_used=rendered.target.id,
             latency_ms=latency_ms,
             attempts=list(rendered.attempts),
-            ignored_params=ignored_params(stored),
+            ignored_params=list(rendered.ignored_params),
+            generation=rendered.generation,
+            provider_request_ids=list(rendered.request_ids),
         ),
+        alignment=timings.alignment if timings else None,
+        normalized_alignment=timings.normalized_alignment if timings else None,
+        words=timings.words if timings else None,
     )

@@ -25,7 +25,8 @@ from stentor.jobs.store import StoreClosed, StoreFull
 from stentor.requests import StoredRequest, check
 from stentor.routing.catalogue import Catalogue
 from stentor.shielded import shielded
-from stentor.synthesis import Speech, Synthesizer
+from stentor.synthesis.render import Synthesizer
+from stentor.synthesis.values import Speech
 
 log = structlog.get_logger(__name__)
 
@@ -62,8 +63,8 @@ class Progressing:
         """How many segments were spoken in this attempt that no attempt before had spoken."""
         return self._speaker.spoken if self._speaker is not None else 0
 
-    def on_audio(self, path: Path, target: int) -> None:
-        self._feed.set_live(self._job_id, Live(path, target, self._format))
+    def on_audio(self, path: Path, generation: int) -> None:
+        self._feed.set_live(self._job_id, Live(path, generation, self._format))
 
     def on_abort(self) -> None:
         self._feed.set_live(self._job_id, None)
@@ -175,7 +176,8 @@ class Work:
     def _read(self, job: JobRecord, planning: Path) -> tuple[StoredRequest, Speech]:
         planning.touch()
         stored = msgspec.json.decode(job.request, type=StoredRequest)
-        return stored, check(stored, self._catalogue, max_input_chars=self._max_input_chars)
+        speech = check(stored, self._catalogue, max_input_chars=self._max_input_chars, seed=job.id)
+        return stored, speech
 
 
 def suspects(spool: Path) -> set[str]:

@@ -20,6 +20,8 @@ from stentor.providers.readers import RawReader
 from stentor.providers.wire import Head, HttpCall, Reader, TimingUnit
 from stentor.secret import Secret
 
+ANY_FIELD = "*"  # in `Capabilities.extra`: whatever a request carries
+
 
 class VendorFormat(Struct, frozen=True):
     """A form of audio that a model can answer with.

@@ -18,6 +18,7 @@ import msgspec
 from stentor.audio.form import AudioForm
 from stentor.contract import Voice
 from stentor.providers.base import (
+    ANY_FIELD,
     Capabilities,
     Provider,
     Script,
@@ -31,7 +32,6 @@ from stentor.providers.readers import RawReader
 from stentor.providers.wire import Delivered, Head, HttpCall, Reader
 from stentor.secret import Secret
 
-ANY_FIELD = "*"  # in `Capabilities.extra`: whatever a request carries
 SAMPLE_RATE = 24_000
 
 _PCM = VendorFormat(AudioForm("pcm", SAMPLE_RATE), "pcm")

@@ -101,28 +101,3 @@ class Account:
                 patience.breaker_failures, patience.breaker_s, self._clock
             )
         return self._breakers[model]
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteTarget:
-    """A provider's model that a request resolved to.
-
-    Attributes:
-        voices: the caller's name of a voice → the provider's.
-    """
-
-    account: Account
-    model: str
-    voices: Mapping[str, str]
-
-    @property
-    def provider(self) -> str:
-        return self.account.name
-
-    @property
-    def id(self) -> str:
-        return f"{self.account.name}/{self.model}"
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self.account.capabilities(self.model)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from pathlib import Path
+from typing import AnyStr, Protocol
 
 import structlog
 from msgspec import Struct
@@ -22,15 +24,19 @@ from stentor.providers.prices import cost
 from stentor.providers.wire import Alignment, Delivered, Reader
 from stentor.routing.account import Account
 from stentor.routing.attempts import AttemptLog
+from stentor.routing.breaker import Breaker
 from stentor.routing.effort import Effort, RetryBudget
 from stentor.routing.keys import ProviderKey
 from stentor.routing.transport import Transport
+from stentor.secret import Secret
 
 log = structlog.get_logger(__name__)
 
 ERROR_BYTES_READ = 64 * 1024
 # What takes longer than a few hundred microseconds to decode is decoded in a thread.
 THREAD_BYTES = 64 * 1024
+# Anything shorter is no secret, and may be part of any word.
+SHORTEST_KEY_CHARS = 8
 
 _BROKEN: frozenset[FaultKind] = frozenset(
     {"server", "network", "timeout", "truncated", "malformed"}
@@ -46,6 +52,14 @@ class Sink(Protocol):
 
     async def write(self, data: bytes) -> None:
         """Take the next bytes; returns once there is room for more."""
+        ...
+
+    async def end(self) -> None:
+        """The answer is complete.
+
+        Raises:
+            ProviderError: what was written is not the audio that it should be.
+        """
         ...
 
     async def seconds(self) -> float:
@@ -134,11 +148,15 @@ class Caller:
 
     async def _call(self, order: Order, sink: Sink, effort: Effort) -> Called:
         account, script = order.account, order.script
+        breaker = account.breaker(script.model)
+        if breaker.wait_s > 0:
+            # Now, not when its turn comes: there may be somebody else to ask.
+            raise _left_alone(breaker)
         async with account.places.take(order.flow):
             await account.rates.wait(len(script.text))
             key = await self._key(account, effort)
             effort.key = key
-            call = _Call(order, key)
+            call = _Call(order, key, self._clock)
             try:
                 async with self._guarded(call):
                     return await self._send(call, sink)
@@ -165,11 +183,7 @@ class Caller:
         account, key = call.order.account, call.key
         breaker = account.breaker(call.order.script.model)
         if not breaker.enter():
-            raise ProviderError(
-                "unavailable",
-                "it failed too often lately and is left alone for a while",
-                retry_after_s=breaker.wait_s,
-            )
+            raise _left_alone(breaker)
         settled = False
         try:
             yield
@@ -182,7 +196,14 @@ class Caller:
             if error.kind in _BROKEN:
                 breaker.failed()
             else:
-                breaker.succeeded()
+                if error.status is not None or call.billed:
+                    breaker.succeeded()
+                else:
+                    breaker.abandoned()  # nobody was asked
+                # Some vendors refuse with a 200.
+                call.billed = False
+            error.message = _without(key.value, error.message)
+            error.args = (error.message,)
             if error.kind in ("auth", "quota"):
                 account.keys.ban(key)
             call.end(error.kind, error)
@@ -211,15 +232,19 @@ class Caller:
             if head.status >= 300:
                 body = await answering.beginning(ERROR_BYTES_READ)
                 with _own_faults(account):
-                    error = provider.error(head, body)
+                    # Before the message is cut to its length, and perhaps the key with it.
+                    error = provider.error(head, _without(call.key.value, body))
                 raise error
             call.billed = True
             with _own_faults(account):
                 reader = provider.response(script, head)
-            receiving = _Receiving(account, reader, sink)
+            receiving = _Receiving(call, reader, sink)
             async for data in answering.chunks():
                 await receiving.feed(data)
         delivered = call.delivered = await receiving.finish()
+        await sink.end()
+        if script.timestamps and delivered.alignment is None:
+            raise ProviderError("malformed", "answered without the timings that were asked for")
         return Called(
             form=receiving.form,
             alignment=delivered.alignment,
@@ -234,11 +259,11 @@ class Caller:
 class _Receiving:
     """The body of one answer on its way into the sink."""
 
-    def __init__(self, account: Account, reader: Reader, sink: Sink) -> None:
-        self._account = account
+    def __init__(self, call: _Call, reader: Reader, sink: Sink) -> None:
+        self._call = call
+        self._account = call.order.account
         self._reader = reader
         self._sink = sink
-        self._begun = False
         self._held = 0
         self.form = reader.form
 
@@ -261,8 +286,8 @@ class _Receiving:
         return delivered
 
     async def _write(self, audio: bytes) -> None:
-        if not self._begun:
-            self._begun = True
+        if not self._call.heard:
+            self._call.heard = True
             self.form = self._reader.form
             await self._sink.begin(self.form)
         await self._sink.write(audio)
@@ -273,23 +298,26 @@ class _Call:
 
     Attributes:
         billed: whether the provider began to answer with success: from then on, it bills.
+        heard: whether what the sink has is of this call.
         outcome: None until it is known, and for a call that was never made.
     """
 
-    def __init__(self, order: Order, key: ProviderKey) -> None:
+    def __init__(self, order: Order, key: ProviderKey, clock: Callable[[], float]) -> None:
         self.order = order
         self.key = key
         self.billed = False
+        self.heard = False
         self.outcome: str | None = None
         self.delivered = Delivered()
         self._error: ProviderError | None = None
-        self._started = time.monotonic()
+        self._clock = clock
+        self._started = clock()
         self._latency_ms = 0
 
     def end(self, outcome: str, error: ProviderError | None = None) -> None:
         self.outcome = outcome
         self._error = error
-        self._latency_ms = round((time.monotonic() - self._started) * 1000)
+        self._latency_ms = round((self._clock() - self._started) * 1000)
 
     async def attempt(self, sink: Sink) -> Attempt:
         """The record of the call, once it has ended."""
@@ -298,7 +326,7 @@ class _Call:
         price = account.price(script.model) if self.billed else None
         billed = None
         if price is not None:
-            seconds = await sink.seconds() if price.per_audio_minute else 0.0
+            seconds = await sink.seconds() if price.per_audio_minute and self.heard else 0.0
             billed = cost(
                 price,
                 characters=self.delivered.characters or len(script.text),
@@ -320,6 +348,24 @@ class _Call:
         )
 
 
+def _left_alone(breaker: Breaker) -> ProviderError:
+    return ProviderError(
+        "unavailable",
+        "it failed too often lately and is left alone for a while",
+        retry_after_s=breaker.wait_s,
+    )
+
+
+def _without(key: Secret | None, words: AnyStr) -> AnyStr:
+    """A provider's words, in which it may have quoted the key that it was sent."""
+    value = key.reveal() if key is not None else ""
+    if len(value) < SHORTEST_KEY_CHARS:
+        return words
+    if isinstance(words, str):
+        return words.replace(value, "***")
+    return words.replace(value.encode(), b"***")
+
+
 class _own_faults:  # noqa: N801
     """Turns what the provider's own code raises unforeseen into a failure of the provider."""
 
@@ -334,8 +380,12 @@ class _own_faults:  # noqa: N801
     ) -> None:
         if error is None or not isinstance(error, Exception) or isinstance(error, ProviderError):
             return
-        # Its text may quote the caller's.
-        log.error("provider.bug", provider=self._account.name, error=type(error).__name__)
+        # Its text may quote the caller's, or the key, and what caused an error is logged with it.
+        *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+        where = f"{Path(frame.f_code.co_filename).name}:{line}"
+        log.error(
+            "provider.bug", provider=self._account.name, error=type(error).__name__, where=where
+        )
         raise ProviderError(
             "malformed", f"the provider's code could not handle it: {type(error).__name__}"
-        ) from error
+        ) from None

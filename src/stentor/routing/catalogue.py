@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import random
+from collections.abc import Iterator, Mapping, Sequence
 
-from stentor.contract import Model, Voice
+import msgspec
+
+from stentor.contract import Model, SpeechRequest, Voice
 from stentor.engines.base import EngineModel
 from stentor.errors import SpeechError, invalid
+from stentor.routing.account import Account
+from stentor.routing.descriptions import describe_local, describe_remote
+from stentor.routing.targets import LocalTarget, RemoteTarget, Target
 
 NAMES_SHOWN = 8
 
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A model that a request resolved to."""
-
-    provider: str
-    model: EngineModel
-
-    @property
-    def id(self) -> str:
-        return f"{self.provider}/{self.model.name}"
+VoiceAliases = Mapping[str, Mapping[str, str]]
+ModelAliases = Mapping[str, Sequence[tuple[str, float]]]
 
 
 class Catalogue:
@@ -29,60 +25,121 @@ class Catalogue:
 
     Args:
         models: what the engines found.
-        aliases: bare name → `provider/model`.
+        accounts: the configured vendors, by name.
+        aliases: bare name → what it stands for, each `provider/model` with its weight.
+        voices: a voice's alias → provider, or `provider/model`, → what that calls the voice.
         notes: why something a person may expect is missing, for error messages.
     """
 
     def __init__(
         self,
         models: Sequence[EngineModel],
-        aliases: Mapping[str, str],
+        accounts: Mapping[str, Account],
+        aliases: ModelAliases,
+        voices: VoiceAliases,
         notes: Sequence[str] = (),
     ) -> None:
         self._models = {f"{model.engine}/{model.name}": model for model in models}
+        self._accounts = dict(accounts)
         self._aliases = dict(aliases)
+        self._voices = dict(voices)
         self._notes = list(notes)
 
+    @property
+    def accounts(self) -> Sequence[Account]:
+        """The configured vendors."""
+        return list(self._accounts.values())
+
     def models(self) -> list[Model]:
-        """All models and aliases, for `GET /v1/models`."""
-        listed = [
-            Model(
-                id=name,
-                owned_by=model.engine,
-                name=model.name,
-                languages=model.languages,
-                sample_rate=model.sample_rate,
-            )
-            for name, model in self._models.items()
-        ]
+        """All models that can be named in advance, and all aliases, for `GET /v1/models`."""
+        listed = {name: describe_local(model) for name, model in self._models.items()}
+        for account in self._accounts.values():
+            for model in account.models:
+                listed[f"{account.name}/{model}"] = describe_remote(account, model)
         aliased = [
-            Model(
-                id=alias,
-                owned_by=self._models[target].engine,
-                name=target,
-                languages=self._models[target].languages,
-                sample_rate=self._models[target].sample_rate,
+            _renamed(described, alias, name)
+            for alias, name, described in (
+                (alias, options[0][0], self._described(options[0][0], listed))
+                for alias, options in self._aliases.items()
             )
-            for alias, target in self._aliases.items()
-            if target in self._models
+            if described is not None
         ]
-        return listed + aliased
+        return [*listed.values(), *aliased]
 
     def voices(self) -> list[Voice]:
-        """All voices of all models, for `GET /v1/audio/voices`."""
+        """All voices of the models in this machine."""
         return [voice for model in self._models.values() for voice in model.voices]
 
-    def resolve(self, name: str, *, param: str) -> Target:
-        """Find the model that `provider/model`, or an alias, names.
+    def resolve(self, name: str, *, param: str, seed: str = "") -> list[Target]:
+        """Find the models that `provider/model`, or an alias, names.
+
+        Args:
+            seed: which of an alias's models comes first depends on it, by their weights; the
+                others follow. The same seed gives the same order.
+
+        Returns:
+            At least one.
 
         Raises:
             SpeechError: 400 that names `param` and says what there is.
         """
-        full = self._aliases.get(name, name)
-        model = self._models.get(full)
-        if model is not None:
-            return Target(model.engine, model)
-        provider, slash, _ = full.partition("/")
+        if name not in self._aliases:
+            return [self._target(name, param)]
+        return [self._target(one, param) for one in _shuffled(self._aliases[name], seed)]
+
+    def default_voice(self, target: Target) -> str | None:
+        """The voice to take where a person names none; None if that cannot be told."""
+        if isinstance(target, LocalTarget):
+            return target.model.voices[0].id
+        known = target.account.provider.known_voices(target.model)
+        return known[0].id if known else None
+
+    def check_voice(self, target: Target, voice: str, *, param: str) -> None:
+        """Make sure that the model has the voice, as far as that is known.
+
+        Raises:
+            SpeechError: 400 that names `param` and lists the model's voices.
+        """
+        places = self._voices.get(voice)
+        if places is not None and target.voice(voice) is None:
+            raise invalid(
+                f"{param}: the alias {voice!r} does not say which voice that is at {target.id}; it "
+                f'is known for {_listed(list(places))} ([voices."{voice}"])',
+                param=param,
+                code="unknown_voice",
+            )
+        known = target.voice_names
+        # What the configuration says of a voice is believed: a vendor may have one that is new.
+        if known is None or (places is not None and isinstance(target, RemoteTarget)):
+            return
+        if target.voice(voice) not in known:
+            raise invalid(
+                f"{param}: {target.id} has no voice {voice!r}; it has {_listed(known)}"
+                + ("; an alias in [voices] can stand for another" if self._accounts else ""),
+                param=param,
+                code="unknown_voice",
+            )
+
+    def could_serve(self, request: SpeechRequest) -> list[str]:
+        """The models that lack nothing that the request asks for."""
+        return [
+            target.id for target in self._all() if next(iter(target.lacks(request)), None) is None
+        ]
+
+    def _all(self) -> Iterator[Target]:
+        for model in self._models.values():
+            yield LocalTarget(model, {})
+        for account in self._accounts.values():
+            for name in account.models:
+                yield RemoteTarget(account, name, {})
+
+    def _target(self, name: str, param: str) -> Target:
+        provider, slash, model = name.partition("/")
+        if name in self._models:
+            return LocalTarget(self._models[name], self._voices_of(name))
+        account = self._accounts.get(provider)
+        if account is not None and account.has(model):
+            return RemoteTarget(account, model, self._voices_of(name))
         if not slash:
             raise invalid(
                 f"{param}: {name!r} is neither provider/model nor a configured alias; "
@@ -90,47 +147,59 @@ class Catalogue:
                 param=param,
                 code="unknown_model",
             )
+        if account is not None:
+            known = f"it has {_listed(account.models)}" if account.models else "it has none"
+            raise invalid(
+                f"{param}: {provider} has no model {model!r}; {known}; more can be named in "
+                f"[providers.{provider}] models",
+                param=param,
+                code="unknown_model",
+            )
         reasons = [note for note in self._notes if note.startswith(f"provider {provider}:")]
         raise invalid(
-            f"{param}: there is no model {full!r}; {self._known_models()}"
+            f"{param}: there is no model {name!r}; {self._known_models()}"
             + "".join(f"; {reason}" for reason in reasons),
             param=param,
             code="unknown_model",
         )
 
-    def check_voice(self, target: Target, voice: str, *, param: str) -> None:
-        """Make sure that the model has the voice.
+    def _voices_of(self, model: str) -> dict[str, str | None]:
+        """Each alias of a voice → what this model calls it; None where nobody said."""
+        provider = model.partition("/")[0]
+        return {
+            alias: places.get(model, places.get(provider)) for alias, places in self._voices.items()
+        }
 
-        Raises:
-            SpeechError: 400 that names `param` and lists the model's voices.
-        """
-        names = [one.id for one in target.model.voices]
-        if voice not in names:
-            raise invalid(
-                f"{param}: {target.id} has no voice {voice!r}; it has {_listed(names)}",
-                param=param,
-                code="unknown_voice",
-            )
-
-    def check_language(self, target: Target, language: str, *, param: str) -> None:
-        """Make sure that the model is made for the language, region aside.
-
-        Raises:
-            SpeechError: 400 that names `param` and lists the model's languages.
-        """
-        base = language.replace("_", "-").lower().partition("-")[0]
-        if base not in {one.lower().partition("-")[0] for one in target.model.languages}:
-            raise invalid(
-                f"{param}: {target.id} does not speak {language!r}; "
-                f"it speaks {_listed(target.model.languages)}",
-                param=param,
-                code="unsupported_language",
-            )
+    def _described(self, name: str, listed: Mapping[str, Model]) -> Model | None:
+        if name in listed:
+            return listed[name]
+        provider, _, model = name.partition("/")
+        account = self._accounts.get(provider)
+        if account is None or not account.has(model):
+            return None
+        return describe_remote(account, model)
 
     def _known_models(self) -> str:
-        alive = [alias for alias, target in self._aliases.items() if target in self._models]
-        names = [*self._models, *alive]
+        alive = [alias for alias, options in self._aliases.items() if self._alive(options[0][0])]
+        remote = [f"{one.name}/{model}" for one in self.accounts for model in one.models]
+        names = [*self._models, *alive, *remote]
         return f"known are {_listed(names)}" if names else "no model is installed"
+
+    def _alive(self, name: str) -> bool:
+        provider, _, model = name.partition("/")
+        account = self._accounts.get(provider)
+        return name in self._models or (account is not None and account.has(model))
+
+
+def _shuffled(options: Sequence[tuple[str, float]], seed: str) -> list[str]:
+    """All of them, each as often in front as its weight says (Efraimidis and Spirakis, 2006)."""
+    dice = random.Random(seed)
+    drawn = [(dice.random() ** (1 / weight), number) for number, (_, weight) in enumerate(options)]
+    return [options[number][0] for _, number in sorted(drawn, reverse=True)]
+
+
+def _renamed(model: Model, alias: str, name: str) -> Model:
+    return msgspec.structs.replace(model, id=alias, name=name)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -139,10 +208,11 @@ def _listed(names: Sequence[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def not_yet(param: str) -> SpeechError:
-    """The refusal of a field that the contract names but this version cannot serve."""
-    return invalid(
-        f"{param} is not supported yet; leave it out",
-        param=param,
-        code="unsupported_parameter",
-    )
+def unserviceable(
+    catalogue: Catalogue, target: Target, request: SpeechRequest, reason: str, param: str
+) -> SpeechError:
+    """The refusal of a request that the model, and all its fallbacks, cannot serve."""
+    others = catalogue.could_serve(request)
+    way_out = f"; what could: {_listed(others)}" if others else "; no configured model could"
+    code = "unsupported_language" if param == "language_code" else "unsupported_parameter"
+    return invalid(f"{param}: {target.id} {reason}{way_out}", param=param, code=code)

@@ -54,14 +54,16 @@ class Effort:
         self._model = model
         self._budget = budget
         self._clock = clock
-        self._end = clock() + account.patience.retry_s
+        self._end: float | None = None
         self._retries = 0
         self.pause_s = 0.0
         self.key: ProviderKey | None = None
 
     @property
     def rest_s(self) -> float:
-        """How long retries may still go on."""
+        """How long retries may still go on: from the first failure, for waiting is none."""
+        if self._end is None:
+            return self._account.patience.retry_s
         return max(0.0, self._end - self._clock())
 
     def again(self, error: BaseException, last_resort: bool) -> bool:
@@ -72,6 +74,8 @@ class Effort:
         """
         if not isinstance(error, ProviderError) or error.kind in _NEVER:
             return False
+        if self._end is None:
+            self._end = self._clock() + self._account.patience.retry_s
         keys = self._account.keys
         if error.kind in _NEXT_KEY:
             self.pause_s = keys.wait_s()

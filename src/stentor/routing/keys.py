@@ -25,8 +25,13 @@ class ProviderKey:
 class _State:
     key: ProviderKey
     credit: float = 0.0
-    free_at: float = 0.0
-    bans: int = 0
+    rests_until: float = 0.0
+    banned_until: float = 0.0
+    next_ban_s: float = FIRST_BAN_S
+
+    @property
+    def free_at(self) -> float:
+        return max(self.rests_until, self.banned_until)
 
 
 class KeyRing:
@@ -58,18 +63,23 @@ class KeyRing:
 
     def worked(self, key: ProviderKey) -> None:
         """The key was accepted."""
-        self._state(key).bans = 0
+        self._state(key).next_ban_s = FIRST_BAN_S
 
     def ban(self, key: ProviderKey) -> None:
-        """The key was refused, or its account is empty: leave it alone, each time for longer."""
-        state = self._state(key)
-        state.free_at = self._clock() + min(FIRST_BAN_S * 2**state.bans, LONGEST_BAN_S)
-        state.bans += 1
+        """The key was refused, or its account is empty: leave it alone, each time for longer.
+
+        Calls that were under way when the first of them was refused make it no longer.
+        """
+        state, now = self._state(key), self._clock()
+        if state.banned_until > now:
+            return
+        state.banned_until = now + state.next_ban_s
+        state.next_ban_s = min(2 * state.next_ban_s, LONGEST_BAN_S)
 
     def rest(self, key: ProviderKey, seconds: float) -> None:
         """The key had too much to do."""
         state = self._state(key)
-        state.free_at = max(state.free_at, self._clock() + seconds)
+        state.rests_until = max(state.rests_until, self._clock() + seconds)
 
     def wait_s(self) -> float:
         """How long until a key is free; 0 if one is."""
@@ -77,9 +87,9 @@ class KeyRing:
 
     @property
     def refused(self) -> bool:
-        """Whether every key was refused when it was last used."""
+        """Whether every key is left alone because it was refused."""
         now = self._clock()
-        return all(state.bans and state.free_at > now for state in self._states)
+        return all(state.banned_until > now for state in self._states)
 
     def _state(self, key: ProviderKey) -> _State:
         return next(state for state in self._states if state.key is key)

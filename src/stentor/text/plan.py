@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from stentor.contract import SpeakerVoice
 from stentor.errors import invalid
@@ -14,6 +15,7 @@ from stentor.text.dialogue import Cast
 from stentor.text.lines import Line, read_lines
 from stentor.text.paragraphs import Passage, passages
 from stentor.text.sentences import sentences
+from stentor.text.spanned import Spanned
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Segment:
         voice: who speaks it.
         pause_after_ms: silence to leave before the next segment; 0 after the last one and where
             a sentence without punctuation was cut.
+        origin: the way back from `text`; None where it is the caller's own from `start` on.
     """
 
     index: int
@@ -37,6 +40,20 @@ class Segment:
     end: int
     voice: str
     pause_after_ms: int
+    origin: Origin | None = field(default=None, compare=False, repr=False)
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The range of the caller's text that the non-empty range `[start, end)` of `text` is."""
+        if self.origin is None:
+            return self.start + start, self.start + end
+        return self.origin.passage.span(self.origin.offset + start, self.origin.offset + end)
+
+
+class Origin(NamedTuple):
+    """The passage that a segment was cut from, and where it begins there."""
+
+    passage: Spanned
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +126,14 @@ def plan(
     cast = Cast(voice)
     check_text(text)
     lines = list(read_lines(text, cast))
-    pieces: list[tuple[str, int, int, str]] = []
+    pieces: list[tuple[str, int, int, str, Origin]] = []
     breaks: list[Break] = []
     for passage in passages(text, lines, cast):
-        for piece, start, end, break_after in _pieces(passage, language, max_chars):
+        for start, end, break_after in _pieces(passage, language, max_chars):
+            piece = passage.spanned.text[start:end]
             if has_speech(piece):
-                pieces.append((piece, start, end, passage.voice))
+                source = passage.spanned.span(start, end)
+                pieces.append((piece, *source, passage.voice, Origin(passage.spanned, start)))
                 breaks.append(break_after)
             elif breaks:
                 breaks[-1] = max(breaks[-1], break_after)
@@ -124,8 +143,10 @@ def plan(
         raise invalid(_nothing_to_speak(text), param="input", code="nothing_to_speak")
     breaks[-1] = Break.NONE
     segments = [
-        Segment(index, *piece, pauses.after(break_after))
-        for index, (piece, break_after) in enumerate(zip(pieces, breaks, strict=True))
+        Segment(index, said, start, end, reader, pauses.after(break_after), origin)
+        for index, ((said, start, end, reader, origin), break_after) in enumerate(
+            zip(pieces, breaks, strict=True)
+        )
     ]
     return Plan(segments, len(text), _warnings(cast, lines, segments))
 
@@ -147,16 +168,12 @@ def check_text(text: str) -> None:
         raise invalid(_nothing_to_speak(text), param="input", code="nothing_to_speak")
 
 
-def _pieces(
-    passage: Passage, language: str, max_chars: int
-) -> Iterator[tuple[str, int, int, Break]]:
-    """Texts short enough to be spoken, with their spans and the breaks after them."""
-    spanned = passage.spanned
-    text = spanned.text
+def _pieces(passage: Passage, language: str, max_chars: int) -> Iterator[tuple[int, int, Break]]:
+    """Parts of a passage's text short enough to be spoken, with the breaks after them."""
+    text = passage.spanned.text
     for start, end in sentences(text, language.partition("-")[0].lower(), max_chars):
         break_after = Break.SENTENCE if end < len(text) else Break.NONE
-        for cut_start, cut_end, boundary in cut(text, start, end, max_chars, break_after):
-            yield text[cut_start:cut_end], *spanned.span(cut_start, cut_end), boundary
+        yield from cut(text, start, end, max_chars, break_after)
 
 
 def _nothing_to_speak(text: str) -> str:

@@ -1,0 +1,168 @@
+"""What a vendor spoke, as a file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from stentor.audio.form import AudioForm, DecodeError
+from stentor.audio.probe import AudioFacts, probe
+from stentor.contract import Attempt
+from stentor.providers.base import Script
+from stentor.providers.faults import ProviderError
+from stentor.routing.account import Account
+from stentor.routing.caller import Called, Caller, Order
+
+# Numbers below are those of a request's targets, whose audio is made the same again.
+FIRST_LIVE_GENERATION = 1000
+_GENERATIONS = 10**9 - FIRST_LIVE_GENERATION
+
+Begun = Callable[[Path, int], None]
+"""Hears that a file begins to grow, and the generation of its audio."""
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A script and who is to speak it: all that shapes the audio."""
+
+    provider: str
+    type: str
+    base_url: str
+    script: Script
+
+    @classmethod
+    def of(cls, account: Account, script: Script) -> Call:
+        provider = account.provider
+        return cls(account.name, provider.type, provider.base_url, script)
+
+
+class Take(msgspec.Struct, frozen=True):
+    """A call's audio, whole.
+
+    Attributes:
+        path: the file; its first `size` bytes are the audio.
+        facts: what it is.
+        crc32: of the audio.
+        generation: tells the audio from that of any other call.
+        attempts: the calls that were made for it.
+    """
+
+    path: Path
+    size: int
+    facts: AudioFacts
+    called: Called
+    crc32: int
+    generation: int
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def form(self) -> AudioForm:
+        """What the vendor says that the audio is."""
+        return self.called.form
+
+
+class FileSink:
+    """Writes the audio of one script's calls, each into a file of its own.
+
+    Args:
+        path: of the files: a dot and a number are appended.
+        begun: called on the event loop at each beginning.
+    """
+
+    def __init__(self, path: Path, begun: Begun | None = None) -> None:
+        self._base = path
+        self._begun = begun
+        self._file: BinaryIO | None = None
+        self._number = 0
+        self._facts: AudioFacts | None = None
+        self._form: AudioForm | None = None
+        self.path = path
+        self.size = 0
+        self.crc32 = 0
+        self.generation = 0
+
+    async def begin(self, form: AudioForm) -> None:
+        """Start a new file; what was written before is void."""
+        self.close()
+        self._number += 1
+        self._form = form
+        self.path = self._base.with_name(f"{self._base.name}.{self._number}")
+        self.size = self.crc32 = 0
+        self.generation = FIRST_LIVE_GENERATION + secrets.randbelow(_GENERATIONS)
+        self._file = await asyncio.to_thread(self.path.open, "wb", buffering=0)
+        if self._begun is not None:
+            self._begun(self.path, self.generation)
+
+    async def write(self, data: bytes) -> None:
+        """Append bytes."""
+        assert self._file is not None
+        self.crc32 = await asyncio.to_thread(_write, self._file, data, self.crc32)
+        self.size += len(data)
+
+    async def end(self) -> None:
+        """The answer is complete.
+
+        Raises:
+            ProviderError: it is not the audio that it should be.
+        """
+        assert self._form is not None
+        try:
+            self._facts = await asyncio.to_thread(probe, self.path, self._form)
+        except DecodeError as error:
+            raise ProviderError("malformed", f"answered with what is no audio: {error}") from error
+        if self._facts.duration_seconds == 0:
+            raise ProviderError("malformed", "answered with audio that has no length")
+
+    async def seconds(self) -> float:
+        """How long what was written plays, as far as that can be told."""
+        if self._facts is not None:
+            return self._facts.duration_seconds
+        if self._form is None or self.size == 0:
+            return 0.0
+        try:
+            return (await asyncio.to_thread(probe, self.path, self._form)).duration_seconds
+        except (DecodeError, ValueError, OSError):
+            return 0.0
+
+    def take(self, called: Called, attempts: tuple[Attempt, ...]) -> Take:
+        """What was written, after `end`."""
+        assert self._facts is not None
+        self.close()
+        return Take(
+            self.path, self.size, self._facts, called, self.crc32, self.generation, attempts
+        )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def remove(self) -> None:
+        """Remove every file, as far as they are still there."""
+        self.close()
+        for number in range(1, self._number + 1):
+            self._base.with_name(f"{self._base.name}.{number}").unlink(missing_ok=True)
+
+
+async def make_take(caller: Caller, order: Order, sink: FileSink) -> Take:
+    """Have a script spoken into a file.
+
+    Raises:
+        ProviderError: nobody could speak it; the order's log has every attempt.
+    """
+    called = await caller.speak(order, sink)
+    return sink.take(called, order.log.entries)
+
+
+def _write(file: BinaryIO, data: bytes, crc32: int) -> int:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(file.fileno(), rest) :]
+    return zlib.crc32(data, crc32)

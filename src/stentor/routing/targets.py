@@ -1,0 +1,122 @@
+"""What a request can be spoken by: a model in this machine, or one of a vendor's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from stentor.contract import SpeechRequest
+from stentor.engines.base import EngineModel
+from stentor.providers.base import Capabilities
+from stentor.routing.account import Account
+
+Lack = tuple[str, str]
+"""A field of the request that cannot be served, and why, as the end of a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTarget:
+    """A model in this machine that a request resolved to.
+
+    Attributes:
+        voices: a voice's alias → the model's own name of it; None where nobody said.
+    """
+
+    model: EngineModel
+    voices: Mapping[str, str | None]
+
+    @property
+    def provider(self) -> str:
+        return self.model.engine
+
+    @property
+    def name(self) -> str:
+        """The provider's name of the model."""
+        return self.model.name
+
+    @property
+    def id(self) -> str:
+        return f"{self.provider}/{self.name}"
+
+    @property
+    def voice_names(self) -> Sequence[str]:
+        """The names of all its voices."""
+        return [one.id for one in self.model.voices]
+
+    def voice(self, name: str) -> str | None:
+        """What the model calls a voice; None for an alias that does not say."""
+        return self.voices.get(name, name)
+
+    def lacks(self, request: SpeechRequest) -> Iterator[Lack]:
+        """What of the request it cannot serve."""
+        if request.with_timestamps:
+            yield "with_timestamps", "gives no timings"
+        if request.pronunciation_dictionary_locators:
+            yield "pronunciation_dictionary_locators", "takes no pronunciation dictionaries"
+        yield from _language_lack(request, self.model.languages)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteTarget:
+    """A vendor's model that a request resolved to.
+
+    Attributes:
+        model: the vendor's name of it.
+        voices: a voice's alias → the vendor's own name of it; None where nobody said.
+    """
+
+    account: Account
+    model: str
+    voices: Mapping[str, str | None]
+
+    @property
+    def provider(self) -> str:
+        return self.account.name
+
+    @property
+    def name(self) -> str:
+        """The provider's name of the model."""
+        return self.model
+
+    @property
+    def id(self) -> str:
+        return f"{self.account.name}/{self.model}"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.account.capabilities(self.model)
+
+    @property
+    def voice_names(self) -> Sequence[str] | None:
+        """The names of all its voices; None where only the vendor knows them."""
+        return self.capabilities.voices
+
+    def voice(self, name: str) -> str | None:
+        """What the vendor calls a voice; None for an alias that does not say."""
+        return self.voices.get(name, name)
+
+    def lacks(self, request: SpeechRequest) -> Iterator[Lack]:
+        """What of the request it cannot serve."""
+        can = self.capabilities
+        if request.with_timestamps and can.timestamps is None:
+            yield "with_timestamps", "gives no timings"
+        if request.pronunciation_dictionary_locators and not can.dictionaries:
+            yield "pronunciation_dictionary_locators", "takes no pronunciation dictionaries"
+        if can.languages is not None:
+            yield from _language_lack(request, can.languages)
+
+
+Target = LocalTarget | RemoteTarget
+
+
+def _language_lack(request: SpeechRequest, languages: Sequence[str]) -> Iterator[Lack]:
+    asked = request.language_code
+    if asked is None or language_base(asked) in {language_base(one) for one in languages}:
+        return
+    shown = ", ".join(languages[:8]) + (", …" if len(languages) > 8 else "")
+    yield "language_code", f"does not speak {asked!r}; it speaks {shown}"
+
+
+def language_base(tag: str) -> str:
+    """The language of a BCP 47 tag, region aside, in lower case."""
+    return tag.replace("_", "-").lower().partition("-")[0]

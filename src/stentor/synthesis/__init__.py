@@ -1,0 +1,1 @@
+"""The heart: a checked request becomes one finished audio file."""

@@ -1,0 +1,58 @@
+"""Speaking one piece of work, and keeping nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import uuid4
+
+from stentor.engines.base import Flow, Spoken, Utterance
+from stentor.engines.speaker import Engines
+from stentor.routing.caller import Caller, Order
+from stentor.routing.takes import Begun, Call, FileSink, Take, make_take
+
+
+class DirectSpeaker:
+    """Speaks the utterances and calls of one flow.
+
+    Args:
+        path: of vendors' audio while it is needed: a dot and more is appended.
+    """
+
+    def __init__(self, engines: Engines, caller: Caller, flow: Flow, path: Path) -> None:
+        self._engines = engines
+        self._caller = caller
+        self._path = path
+        self.flow = flow
+
+    @property
+    def size(self) -> int:
+        return self._engines.size
+
+    async def expect(self, parts: Sequence[Utterance | Call]) -> None:
+        pass
+
+    async def speak(self, utterance: Utterance) -> Spoken:
+        """Speak one utterance.
+
+        Raises:
+            EngineError: it cannot be spoken.
+        """
+        return await self._engines.speak(utterance, self.flow)
+
+    async def take(self, order: Order, begun: Begun | None = None) -> Take:
+        """Have a vendor speak.
+
+        Raises:
+            ProviderError: it cannot.
+        """
+        sink = FileSink(self._path.with_name(f"{self._path.name}.{uuid4().hex}"), begun)
+        try:
+            return await make_take(self._caller, order, sink)
+        except BaseException:
+            sink.remove()
+            raise
+
+    async def release(self, take: Take) -> None:
+        await asyncio.to_thread(take.path.unlink, missing_ok=True)

@@ -1,0 +1,196 @@
+"""Speaking the parts of a text by a vendor's model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stentor.contract import ResponseFormat
+from stentor.providers.base import Script, Turn, VendorFormat
+from stentor.providers.faults import ProviderError
+from stentor.providers.options import passed_on
+from stentor.routing.attempts import AttemptLog
+from stentor.routing.caller import Order
+from stentor.routing.effort import RetryBudget
+from stentor.routing.formats import native_speed, same_format, source_format
+from stentor.routing.targets import RemoteTarget, language_base
+from stentor.synthesis.failures import Part, PartFailed
+from stentor.synthesis.timeline import Timed
+from stentor.synthesis.values import Speaker, Speech
+from stentor.synthesis.voices import Cast, Parts, Rules, Voiced
+from stentor.text.pack import Chunk, Limits, pack
+from stentor.text.plan import Segment, plan
+
+if TYPE_CHECKING:
+    from stentor.audio.pcm import Pcm
+    from stentor.routing.takes import Begun, Take
+
+CONTEXT_CHARS = 300
+# No text that a model takes in one go is longer than this, whatever its vendor says.
+LONGEST_CALL_CHARS = 100_000
+
+
+class RemoteVoice:
+    """A vendor's model.
+
+    Args:
+        log: where the attempts are told.
+        last_resort: whether no other target is left.
+        folder: for long audio that is being decoded.
+    """
+
+    def __init__(
+        self,
+        speech: Speech,
+        target: RemoteTarget,
+        speaker: Speaker,
+        rules: Rules,
+        log: AttemptLog,
+        *,
+        last_resort: bool,
+        folder: Path,
+    ) -> None:
+        self.target = target
+        self._speech = speech
+        self._request = speech.request
+        self._speaker = speaker
+        self._rules = rules
+        self._log = log
+        self._last_resort = last_resort
+        self._folder = folder
+        self._can = target.capabilities
+        self._speed = speech.request.speed or 1.0
+        self._native = native_speed(self._can, self._speed)
+        self._chunks: Sequence[Chunk] = ()
+        self._budget = RetryBudget(rules.retry_budget, 1)
+        self._extra, self.ignored = passed_on(self._can, speech.request, speech.extra_params)
+        self.window = target.account.places.size
+
+    @property
+    def limits(self) -> Limits:
+        """What fits into one call."""
+        account, model = self.target.account, self.target.model
+        return Limits(account.max_chars(model), self._can.max_bytes, self._can.speakers)
+
+    def divide(self, text: str, cast: Cast) -> Parts:
+        parts = self._divide(text, cast)
+        self._chunks = [part for part in parts.parts if isinstance(part, Chunk)]
+        self._budget = RetryBudget(self._rules.retry_budget, len(self._chunks))
+        return parts
+
+    def _divide(self, text: str, cast: Cast) -> Parts:
+        limits = self.limits
+        bare = text.strip()
+        if isinstance(cast, str) and limits.allow(bare):
+            start = len(text) - len(text.lstrip())
+            whole = Segment(0, bare, start, start + len(bare), cast, 0)
+            return Parts([Chunk(0, ((cast, bare),), whole.start, whole.end, 0, (whole,), (0,))])
+        pauses = self._rules.pauses
+        planned = plan(
+            text,
+            cast,
+            language=language_base(self._request.language_code or "en"),
+            max_chars=limits.segment_chars or LONGEST_CALL_CHARS,
+            pauses=pauses,
+        )
+        chunks = pack(planned.segments, limits, paragraph_ms=pauses.paragraph_ms)
+        return Parts(chunks, planned.warnings)
+
+    def passing_through(self, response_format: ResponseFormat) -> VendorFormat | None:
+        """The form whose bytes may be the result as they are; None if there is work to do."""
+        if len(self._chunks) != 1 or self._native != self._speed:
+            return None
+        return same_format(self._can, response_format)
+
+    async def expect(self, parts: Sequence[Part], form: VendorFormat | None = None) -> None:
+        from stentor.routing.takes import Call
+
+        account, form = self.target.account, form or source_format(self._can)
+        await self._speaker.expect([Call.of(account, self._script(part, form)) for part in parts])
+
+    async def speak(self, part: Part) -> Voiced:
+        return self.voiced(part, await self.take(part, source_format(self._can)))
+
+    async def take(self, part: Part, form: VendorFormat, begun: Begun | None = None) -> Take:
+        """Have one part spoken in this form.
+
+        Raises:
+            PartFailed: it cannot be spoken.
+        """
+        order = Order(
+            account=self.target.account,
+            script=self._script(part, form),
+            flow=self._speaker.flow,
+            log=self._log,
+            budget=self._budget,
+            segment=part.index + 1 if len(self._chunks) > 1 else None,
+            last_resort=self._last_resort,
+        )
+        try:
+            return await self._speaker.take(order, begun)
+        except ProviderError as error:
+            raise PartFailed(self.target, part, error) from error
+
+    def voiced(self, part: Part, take: Take) -> Voiced:
+        """What a take is in the house's own terms."""
+        assert isinstance(part, Chunk)
+        stretching = self._speed / self._native
+        spoken = tuple(
+            Timed(one.start, one.end, one.start_ms / stretching, one.end_ms / stretching)
+            for one in (take.called.alignment.timings if take.called.alignment else ())
+        )
+        source = (Timed(*part.span(one.start, one.end), one.start_ms, one.end_ms) for one in spoken)
+        return Voiced(
+            lambda: _decoded(take, stretching, self._folder),
+            part,
+            part.end,
+            part.pause_after_ms,
+            text=part.text,
+            spoken=spoken,
+            source=tuple(source),
+            warnings=take.called.warnings,
+            take=take,
+            release=lambda: self._speaker.release(take),
+        )
+
+    def _script(self, part: Part, form: VendorFormat) -> Script:
+        assert isinstance(part, Chunk)
+        request, can = self._request, self._can
+        return Script(
+            model=self.target.model,
+            turns=tuple(self._turn(voice, text) for voice, text in part.turns),
+            format=form,
+            speed=self._native,
+            language=request.language_code,
+            instructions=request.instructions if can.instructions else None,
+            previous_text=self._context(part.index - 1)[-CONTEXT_CHARS:],
+            next_text=self._context(part.index + 1)[:CONTEXT_CHARS],
+            timestamps=bool(request.with_timestamps),
+            dictionaries=tuple(request.pronunciation_dictionary_locators or ()),
+            no_logging=request.enable_logging is False and can.no_logging,
+            low_latency=bool(request.optimize_streaming_latency) and can.low_latency,
+            extra=self._extra,
+        )
+
+    def _turn(self, voice: str, text: str) -> Turn:
+        return Turn(text, self.target.voice(voice) or voice, self._speaker_name(voice))
+
+    def _speaker_name(self, voice: str) -> str:
+        cast = self._request.voice
+        if isinstance(cast, str):
+            return ""
+        return next((one.speaker for one in cast if one.voice == voice), "")
+
+    def _context(self, index: int) -> str:
+        if not self._can.context or not 0 <= index < len(self._chunks):
+            return ""
+        return self._chunks[index].text
+
+
+def _decoded(take: Take, stretching: float, folder: Path) -> tuple[Pcm, tuple[str, ...]]:
+    from stentor.audio.decode import decode
+    from stentor.audio.stretch import stretch
+
+    decoded = decode(take.path, take.form, folder=folder, size=take.size)
+    return stretch(decoded.pcm, stretching, folder), decoded.warnings

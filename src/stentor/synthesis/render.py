@@ -1,0 +1,275 @@
+"""From a checked request to one finished file.
+
+Text is divided into parts, parts are spoken in parallel and joined in order, and one encoder writes
+the file as they arrive. What is held in memory is bounded by the number of parts in flight, never
+by the length of the text. A vendor's audio that is already what was asked for stays as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from stentor.audio.settings import EncoderSettings
+from stentor.contract import Progress, ResponseFormat
+from stentor.errors import SpeechError
+from stentor.providers.faults import ProviderError
+from stentor.routing.attempts import AttemptLog
+from stentor.routing.targets import LocalTarget
+from stentor.shielded import shielded
+from stentor.synthesis.failures import Part, PartFailed
+from stentor.synthesis.files import copied, sha256
+from stentor.synthesis.remote import RemoteVoice
+from stentor.synthesis.rendering import Rendering, local_attempt
+from stentor.synthesis.values import Listener, Rendered, Speaker, Speech
+from stentor.synthesis.voices import Parts, Rules, Voiced
+
+if TYPE_CHECKING:
+    from stentor.audio.encode import Encoded
+    from stentor.audio.mixdown import Mixdown
+    from stentor.audio.pcm import Pcm
+    from stentor.routing.takes import Take
+
+AUDIO_THREAD_NICENESS = 5
+PARTS_ANNOUNCED = 256
+# Of some seconds of audio each; between two such runs a cancelled rendering can stop.
+STEPS_IN_A_ROW = 16
+
+T = TypeVar("T")
+
+
+class Synthesizer:
+    """Renders requests to files.
+
+    Args:
+        encoder: bit rates of the lossy formats.
+        rules: how texts are divided and tried.
+    """
+
+    def __init__(self, *, encoder: EncoderSettings, rules: Rules) -> None:
+        self._encoder = encoder
+        self._rules = rules
+        self._threads = ThreadPoolExecutor(
+            max_workers=max(2, (os.cpu_count() or 2) // 2),
+            thread_name_prefix="audio",
+            initializer=_step_back,
+        )
+
+    def close(self) -> None:
+        """Let the audio threads end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def render(
+        self, speech: Speech, path: Path, *, speaker: Speaker, listener: Listener
+    ) -> Rendered:
+        """Speak the whole text into a new file.
+
+        A target that fails is followed by the next, from the start: a voice never changes in
+        the middle, unless the rules allow it.
+
+        Args:
+            path: the file of the first target, overwritten; that of each further target has its
+                number appended. A target that fails leaves its file behind.
+
+        Raises:
+            SpeechError: the text holds nothing to speak, or no target could speak it.
+        """
+        log = AttemptLog()
+        for attempt in speech.skipped:
+            log.add(attempt)
+        first_error: SpeechError | None = None
+        for number, target in enumerate(speech.targets):
+            started = time.monotonic()
+            own = path.with_name(f"{path.name}.{number}") if number else path
+            rendering = Rendering(speech, number, own, speaker, listener, log, self._rules)
+            try:
+                await self._render(rendering)
+            except PartFailed as failure:
+                first_error = first_error or failure.as_error()
+                if isinstance(target, LocalTarget):
+                    log.add(local_attempt(target, failure.outcome, started))
+                continue
+            if isinstance(target, LocalTarget):
+                log.add(local_attempt(target, "ok", started))
+            return rendering.rendered(await self._in_thread(sha256, own))
+        assert first_error is not None
+        first_error.attempts = log.entries
+        raise first_error
+
+    async def _render(self, rendering: Rendering) -> None:
+        request, listener, voice = rendering.speech.request, rendering.listener, rendering.voice
+        divided: Parts = await self._in_thread(voice.divide, request.input, request.voice)
+        rendering.warn(divided.warnings)
+        rendering.parts = len(divided.parts)
+        listener.on_progress(Progress(segments_total=rendering.parts))
+        try:
+            if not await self._pass_through(rendering, divided.parts):
+                await self._mix(rendering, divided.parts)
+        except BaseException:
+            listener.on_abort()
+            raise
+
+    async def _pass_through(self, rendering: Rendering, parts: Sequence[Part]) -> bool:
+        """Let the vendor's own bytes be the file; False if they cannot be."""
+        voice, response_format = rendering.voice, rendering.speech.response_format
+        if not isinstance(voice, RemoteVoice):
+            return False
+        form = voice.passing_through(response_format)
+        if form is None:
+            return False
+        await voice.expect(parts, form)
+        take = await voice.take(parts[0], form, rendering.listener.on_audio)
+        voiced = voice.voiced(parts[0], take)
+        try:
+            if take.facts.misfits(response_format):
+                rendering.listener.on_abort()
+                await self._mix(rendering, parts, [voiced])
+                return True
+            await self._in_thread(copied, take.path, rendering.path, take.size)
+        finally:
+            await rendering.done_with(voiced)
+        rendering.add(voiced, origin_ms=0.0)
+        rendering.encoded = _as_it_is(take)
+        rendering.generation = take.generation
+        rendering.progress(voiced, take.facts.duration_seconds)
+        return True
+
+    async def _mix(
+        self, rendering: Rendering, parts: Sequence[Part], there: Sequence[Voiced] = ()
+    ) -> None:
+        """Decode, join and encode."""
+        opened: list[Mixdown] = []
+        try:
+            async with aclosing(_all_of(rendering, parts, there)) as results:
+                async for voiced in results:
+                    try:
+                        await self._add(rendering, opened, voiced)
+                    finally:
+                        await rendering.done_with(voiced)
+            [mixdown] = opened
+            rendering.encoded = await self._in_thread(mixdown.close)
+        except BaseException:
+            for one in opened:
+                await self._in_thread(one.abort)
+            raise
+
+    async def _add(self, rendering: Rendering, opened: list[Mixdown], voiced: Voiced) -> None:
+        pcm, warnings = await self._in_thread(_pcm, rendering, voiced)
+        rendering.warn(warnings)
+        if not opened:
+            await self._in_thread(
+                _open_mixdown,
+                opened,
+                rendering.path,
+                rendering.speech.response_format,
+                pcm.sample_rate,
+                self._encoder,
+            )
+            rendering.listener.on_audio(rendering.path, rendering.number)
+        [mixdown] = opened
+        steps = mixdown.steps(pcm, voiced.pause_after_ms)
+        seconds = 0.0
+        while (advanced := await self._in_thread(_advanced, steps)) is not None:
+            seconds = advanced
+        rendering.add(voiced, mixdown.origin_ms)
+        rendering.progress(voiced, seconds)
+
+    async def _in_thread(self, function: Callable[..., T], *args: object) -> T:
+        """Call the function in an audio thread.
+
+        A thread cannot be interrupted, and two in one encoder crash the process: a cancelled
+        caller waits until the thread is done.
+        """
+        loop = asyncio.get_running_loop()
+        return await shielded(loop.run_in_executor(self._threads, function, *args))
+
+
+async def _all_of(
+    rendering: Rendering, parts: Sequence[Part], there: Sequence[Voiced]
+) -> AsyncGenerator[Voiced]:
+    """Speak parts ahead of the one that is due, and yield what came of them in order."""
+    if there:
+        for voiced in there:
+            yield voiced
+        return
+    ahead: deque[asyncio.Task[list[Voiced]]] = deque()
+    rest = iter(parts)
+    try:
+        while batch := list(islice(rest, PARTS_ANNOUNCED)):
+            await rendering.voice.expect(batch)
+            for part in batch:
+                ahead.append(asyncio.create_task(rendering.speak(part)))
+                if len(ahead) >= rendering.voice.window:
+                    for voiced in await _due(ahead):
+                        yield voiced
+        while ahead:
+            for voiced in await _due(ahead):
+                yield voiced
+    finally:
+        for task in ahead:
+            task.cancel()
+        for ended in await asyncio.gather(*ahead, return_exceptions=True):
+            for voiced in ended if isinstance(ended, list) else ():
+                await rendering.done_with(voiced)
+
+
+async def _due(ahead: deque[asyncio.Task[list[Voiced]]]) -> list[Voiced]:
+    voiced = await ahead[0]
+    ahead.popleft()
+    return voiced
+
+
+def _pcm(rendering: Rendering, voiced: Voiced) -> tuple[Pcm, tuple[str, ...]]:
+    from stentor.audio.form import DecodeError
+
+    try:
+        return voiced.pcm()
+    except DecodeError as error:
+        cause = ProviderError("malformed", f"its audio cannot be decoded: {error}")
+        raise PartFailed(rendering.target, voiced.part, cause) from error
+
+
+def _advanced(steps: Iterator[float]) -> float | None:
+    """Go some steps; the seconds so far, or None if there were no more steps."""
+    return max(islice(steps, STEPS_IN_A_ROW), default=None)
+
+
+def _as_it_is(take: Take) -> Encoded:
+    from stentor.audio.encode import Encoded
+
+    facts = take.facts
+    return Encoded(
+        samples_in=round(facts.duration_seconds * facts.sample_rate),
+        duration_seconds=facts.duration_seconds,
+        sample_rate=facts.sample_rate,
+        size_bytes=take.size,
+    )
+
+
+def _open_mixdown(
+    opened: list[Mixdown],
+    path: Path,
+    response_format: ResponseFormat,
+    sample_rate: int,
+    settings: EncoderSettings,
+) -> None:
+    # FFmpeg and NumPy are loaded by the first job, in its thread, not by the server's start.
+    from stentor.audio.mixdown import Mixdown
+
+    # Handed over by side effect: the caller may have been cancelled, and must close it.
+    opened.append(Mixdown(path, response_format, sample_rate, settings))
+
+
+def _step_back() -> None:
+    """Let the event loop's thread go first where the system knows niceness per thread (Linux)."""
+    with suppress(AttributeError, OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), AUDIO_THREAD_NICENESS)

@@ -1,0 +1,199 @@
+"""One target's try at a request, and what it comes to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stentor.contract import Attempt, Progress
+from stentor.routing.attempts import AttemptLog
+from stentor.routing.targets import LocalTarget, RemoteTarget, Target
+from stentor.synthesis.failures import Part, PartFailed
+from stentor.synthesis.remote import RemoteVoice
+from stentor.synthesis.substitutes import ending_as, placed, turns
+from stentor.synthesis.timeline import Timed, Timeline
+from stentor.synthesis.values import Listener, Rendered, Speaker, Speech, Timings
+from stentor.synthesis.voices import LocalVoice, Rules, Voice, Voiced
+
+if TYPE_CHECKING:
+    from stentor.audio.encode import Encoded
+
+
+@dataclass(slots=True)
+class Rendering:
+    """One target's try at a request, and what it comes to.
+
+    Attributes:
+        number: which of the request's targets it is, from 0.
+        parts: how many the text was divided into.
+        encoded: the file, once it is finished.
+        generation: of the file's bytes.
+    """
+
+    speech: Speech
+    number: int
+    path: Path
+    speaker: Speaker
+    listener: Listener
+    log: AttemptLog
+    rules: Rules
+    voice: Voice = field(init=False)
+    parts: int = 0
+    encoded: Encoded | None = None
+    generation: int = field(init=False)
+    _warnings: dict[str, None] = field(default_factory=dict)
+    _timeline: Timeline = field(default_factory=Timeline)
+    _done: int = 0
+    _tokens: list[int | None] = field(default_factory=lambda: [None, None])
+    _request_ids: dict[str, None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.generation = self.number
+        self.voice = self._voice(self.target, last=self.number == len(self.speech.targets) - 1)
+
+    @property
+    def target(self) -> Target:
+        return self.speech.targets[self.number]
+
+    def _voice(self, target: Target, *, last: bool) -> Voice:
+        if isinstance(target, RemoteTarget):
+            return RemoteVoice(
+                self.speech,
+                target,
+                self.speaker,
+                self.rules,
+                self.log,
+                last_resort=last,
+                folder=self.path.parent,
+            )
+        return LocalVoice(self.speech, target, self.speaker, self.rules)
+
+    async def speak(self, part: Part) -> list[Voiced]:
+        """Speak a part, if the rules allow it by another target.
+
+        Raises:
+            PartFailed: it cannot be spoken.
+        """
+        try:
+            return [await self.voice.speak(part)]
+        except PartFailed as failure:
+            others = self.speech.targets[self.number + 1 :]
+            if not (self.rules.substitutes and others and self.parts > 1):
+                raise
+            for target in others:
+                with suppress(PartFailed):
+                    voiced = await self._substituted(part, target, last=target is others[-1])
+                    self.warn(
+                        [
+                            f"characters {part.start} to {part.end} of input are spoken by "
+                            f"{target.id}, as {self.target.id} could not"
+                        ]
+                    )
+                    return voiced
+            raise failure
+
+    async def _substituted(self, part: Part, target: Target, *, last: bool) -> list[Voiced]:
+        voice = self._voice(target, last=last)
+        started = time.monotonic()
+        spoken: list[Voiced] = []
+        try:
+            for turn in turns(part):
+                divided = await asyncio.to_thread(voice.divide, turn.text, turn.voice)
+                await voice.expect(divided.parts)
+                for piece in divided.parts:
+                    voiced = placed(await voice.speak(piece), part, turn.offset)
+                    spoken.append(voiced)
+        except BaseException:
+            for voiced in spoken:
+                await self.done_with(voiced)
+            raise
+        if isinstance(target, LocalTarget):
+            self.log.add(local_attempt(target, "ok", started))
+        return ending_as(spoken, part)
+
+    async def done_with(self, voiced: Voiced) -> None:
+        """What a part's samples lie in is needed no more."""
+        if voiced.release is not None:
+            await voiced.release()
+
+    def warn(self, warnings: Sequence[str]) -> None:
+        """Tell the caller, once each."""
+        self._warnings.update(dict.fromkeys(warnings))
+
+    def add(self, voiced: Voiced, origin_ms: float) -> None:
+        """A part is in the file, its sample 0 at `origin_ms`."""
+        self._done += 1
+        self.warn(voiced.warnings)
+        self._timeline.add(
+            voiced.text, _moved(voiced.spoken, origin_ms), _moved(voiced.source, origin_ms)
+        )
+        if voiced.take is None:
+            return
+        called = voiced.take.called
+        for place, count in enumerate((called.input_tokens, called.output_tokens)):
+            if count is not None:
+                self._tokens[place] = (self._tokens[place] or 0) + count
+        if called.request_id is not None:
+            self._request_ids[called.request_id] = None
+
+    def progress(self, voiced: Voiced, seconds: float) -> None:
+        """Tell the listener that the file is so long now, this part being the newest in it."""
+        self.listener.on_progress(
+            Progress(
+                segments_total=max(self.parts, self._done),
+                segments_done=self._done,
+                characters_done=voiced.end,
+                audio_seconds=round(seconds, 3),
+            )
+        )
+
+    def rendered(self, digest: str) -> Rendered:
+        """The finished file, whose SHA-256 this is."""
+        assert self.encoded is not None
+        request = self.speech.request
+        if isinstance(self.voice, RemoteVoice):
+            ignored = self.voice.ignored
+        else:
+            ignored = sorted(
+                [*self.speech.extra_params, *(["instructions"] if request.instructions else [])]
+            )
+        timings: Timings | None = None
+        if request.with_timestamps:
+            timings = self._timeline.finish(request.input)
+        return Rendered(
+            path=self.path,
+            encoded=self.encoded,
+            sha256=digest,
+            target=self.target,
+            generation=self.generation,
+            attempts=self.log.entries,
+            cost=self.log.cost,
+            input_tokens=self._tokens[0],
+            output_tokens=self._tokens[1],
+            request_ids=tuple(self._request_ids),
+            warnings=tuple(self._warnings),
+            ignored_params=tuple(ignored),
+            timings=timings,
+        )
+
+
+def _moved(timings: Sequence[Timed], by_ms: float) -> list[Timed]:
+    return [
+        one._replace(start_ms=max(0.0, one.start_ms + by_ms), end_ms=max(0.0, one.end_ms + by_ms))
+        for one in timings
+    ]
+
+
+def local_attempt(target: LocalTarget, outcome: str, started: float) -> Attempt:
+    """The record of a model of this machine, which began at `started` (monotonic)."""
+    return Attempt(
+        provider=target.provider,
+        model=target.name,
+        outcome=outcome,
+        latency_ms=round((time.monotonic() - started) * 1000),
+    )

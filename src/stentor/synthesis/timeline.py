@@ -1,0 +1,94 @@
+"""From the timings of single calls to those of the whole text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from stentor.contract import Alignment, Word
+from stentor.synthesis.values import Timings
+
+_WORD = re.compile(r"\S*\w\S*")
+
+
+class Timed(NamedTuple):
+    """The characters `[start, end)` of a text, and when they are heard.
+
+    Attributes:
+        start_ms, end_ms: from the beginning of the audio.
+    """
+
+    start: int
+    end: int
+    start_ms: float
+    end_ms: float
+
+
+class Timeline:
+    """Collects timings in the order of the text."""
+
+    def __init__(self) -> None:
+        self._source: list[Timed] = []
+        self._spoken: list[Timed] = []
+        self._texts: list[str] = []
+        self._length = 0
+
+    def add(self, text: str, spoken: Sequence[Timed], source: Sequence[Timed]) -> None:
+        """Add what one call said.
+
+        Args:
+            text: what was said.
+            spoken: timings in it.
+            source: the same timings in the caller's text.
+        """
+        self._spoken += (
+            one._replace(start=one.start + self._length, end=one.end + self._length)
+            for one in spoken
+        )
+        self._source += source
+        self._texts.append(text)
+        self._length += len(text)
+
+    def finish(self, text: str) -> Timings:
+        """The timings of the whole of the caller's text."""
+        starts, ends = _spread(self._source, len(text))
+        said = "".join(self._texts)
+        return Timings(
+            Alignment(list(text), starts, ends),
+            Alignment(list(said), *_spread(self._spoken, len(said))),
+            [
+                Word(word.group(), starts[word.start()], ends[word.end() - 1], *word.span())
+                for word in _WORD.finditer(text)
+            ],
+        )
+
+
+def _spread(timings: Sequence[Timed], length: int) -> tuple[list[int], list[int]]:
+    """Start and end of each character, in ms, never going back.
+
+    The characters of a timing share its time evenly; those without one stand still at the end of
+    the last timing before them.
+    """
+    starts, ends = [0] * length, [0] * length
+    now = 0
+    at = 0
+    for timing in sorted(timings, key=lambda one: (one.start, one.start_ms)):
+        start, end = max(at, timing.start), min(timing.end, length)
+        if start >= end:
+            now = max(now, round(timing.end_ms)) if timing.end <= at else now
+            if at:
+                ends[at - 1] = max(ends[at - 1], now)
+            continue
+        for index in range(at, start):
+            starts[index] = ends[index] = now
+        count, took = end - start, max(0.0, timing.end_ms - timing.start_ms)
+        for index in range(start, end):
+            begin = round(timing.start_ms + took * (index - start) / count)
+            starts[index] = max(now, begin)
+            now = max(now, round(timing.start_ms + took * (index - start + 1) / count))
+            ends[index] = max(starts[index], now)
+        at = end
+    for index in range(at, length):
+        starts[index] = ends[index] = now
+    return starts, ends

@@ -1,0 +1,167 @@
+"""Speaking the parts of a text by one target: a model in this machine, or one of a vendor's."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from stentor.contract import SpeakerVoice
+from stentor.engines.base import EngineError, Utterance
+from stentor.routing.targets import LocalTarget, Target, language_base
+from stentor.synthesis.failures import Part, PartFailed
+from stentor.synthesis.timeline import Timed
+from stentor.synthesis.values import Speaker, Speech
+from stentor.text.plan import Pauses, Segment, plan
+
+if TYPE_CHECKING:
+    from stentor.audio.pcm import Pcm
+    from stentor.routing.takes import Take
+
+Cast = str | Sequence[SpeakerVoice]
+
+
+@dataclass(frozen=True, slots=True)
+class Voiced:
+    """A part of the text, spoken.
+
+    Attributes:
+        pcm: makes the samples, and says what a listener may miss in them; for a thread.
+        part: what was to be spoken.
+        end: where the part ends, in characters of the caller's text.
+        text: what was said.
+        spoken, source: when it was said, in `text` and in the caller's; from the audio's beginning.
+        release: gives back what the samples lie in.
+    """
+
+    pcm: Callable[[], tuple[Pcm, tuple[str, ...]]]
+    part: Part
+    end: int
+    pause_after_ms: int
+    text: str = ""
+    spoken: tuple[Timed, ...] = ()
+    source: tuple[Timed, ...] = ()
+    warnings: tuple[str, ...] = ()
+    take: Take | None = None
+    release: Callable[[], Awaitable[None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A text, divided as a target wants it.
+
+    Attributes:
+        parts: at least one.
+        warnings: what a listener may be surprised by, in sentences.
+    """
+
+    parts: Sequence[Part]
+    warnings: Sequence[str] = ()
+
+
+class Voice(Protocol):
+    """A target that speaks one text."""
+
+    @property
+    def target(self) -> Target: ...
+
+    @property
+    def window(self) -> int:
+        """How many parts to have under way at once."""
+        ...
+
+    def divide(self, text: str, cast: Cast) -> Parts:
+        """Divide a text; takes as long as the text is."""
+        ...
+
+    async def expect(self, parts: Sequence[Part]) -> None:
+        """Hear which parts come next."""
+        ...
+
+    async def speak(self, part: Part) -> Voiced:
+        """Speak one part.
+
+        Raises:
+            PartFailed: it cannot be spoken.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How texts are divided and tried, for all requests.
+
+    Attributes:
+        max_segment_chars: longest text given to an engine of this machine at once.
+        retry_budget: retries of one request at one vendor, beyond one for every few segments.
+        substitutes: whether another target may speak a single part that one has failed at.
+    """
+
+    pauses: Pauses = field(default_factory=Pauses)
+    max_segment_chars: int = 300
+    retry_budget: int = 10
+    substitutes: bool = False
+
+
+class LocalVoice:
+    """A model of this machine."""
+
+    def __init__(self, speech: Speech, target: LocalTarget, speaker: Speaker, rules: Rules) -> None:
+        self.target = target
+        self._request = speech.request
+        self._speaker = speaker
+        self._rules = rules
+        self.window = 2 * speaker.size
+
+    def divide(self, text: str, cast: Cast) -> Parts:
+        planned = plan(
+            text,
+            cast,
+            language=language_base(self._request.language_code or self._language(cast)),
+            max_chars=self._rules.max_segment_chars,
+            pauses=self._rules.pauses,
+        )
+        return Parts(planned.segments, planned.warnings)
+
+    async def expect(self, parts: Sequence[Part]) -> None:
+        await self._speaker.expect([self._utterance(part) for part in parts])
+
+    async def speak(self, part: Part) -> Voiced:
+        assert isinstance(part, Segment)
+        try:
+            spoken = await self._speaker.speak(self._utterance(part))
+        except EngineError as error:
+            raise PartFailed(self.target, part, error) from error
+
+        def pcm() -> tuple[Pcm, tuple[str, ...]]:
+            from stentor.audio.pcm import Pcm
+
+            return Pcm.from_bytes(spoken.samples, spoken.sample_rate), ()
+
+        return Voiced(
+            pcm,
+            part,
+            part.end,
+            part.pause_after_ms,
+            text=part.text,
+            warnings=tuple(spoken.warnings),
+        )
+
+    def _utterance(self, part: Part) -> Utterance:
+        assert isinstance(part, Segment)
+        model = self.target.model
+        return Utterance(
+            engine=model.engine,
+            model=model.name,
+            voice=self.target.voice(part.voice) or part.voice,
+            text=part.text,
+            speed=self._request.speed or 1.0,
+            language=self._request.language_code,
+            revision=model.revision,
+        )
+
+    def _language(self, cast: Cast) -> str:
+        names = [cast] if isinstance(cast, str) else [one.voice for one in cast]
+        spoken = {voice.id: voice.language for voice in self.target.model.voices}
+        voices = (self.target.voice(name) or name for name in names)
+        return next((language for name in voices if (language := spoken.get(name))), None) or "en"
