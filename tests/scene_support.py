@@ -236,19 +236,28 @@ async def read_events(lines: AsyncIterator[str]) -> AsyncIterator[Event]:
 
 @asynccontextmanager
 async def open_scene(
-    data_dir: Path, *, port: int = 0, request_timeout_s: float = 60, **options: Any
+    data_dir: Path,
+    *,
+    port: int = 0,
+    request_timeout_s: float = 60,
+    file: Path | None = None,
+    working: bool = False,
+    **options: Any,
 ) -> AsyncIterator[Scene]:
     """Serve on a port, or any free one.
 
     Args:
+        file: of the configuration.
+        working: jobs are run; otherwise they wait for the test.
         options: of the configuration, a dot written as two underscores.
     """
     overrides = {name.replace("__", "."): value for name, value in options.items()}
-    config = load(None, {}, {"storage.data_dir": data_dir, "engines.preload": False} | overrides)
+    config = load(file, {}, {"storage.data_dir": data_dir, "engines.preload": False} | overrides)
     with bind("127.0.0.1", port) as bound:
         port = bound.getsockname()[1]
         async with open_gateway(config, base_url=f"http://127.0.0.1:{port}") as gateway:
-            await gateway.runner.close()
+            if not working:
+                await gateway.runner.close()
             server = uvicorn.Server(
                 uvicorn.Config(
                     build_app(gateway),

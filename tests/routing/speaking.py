@@ -25,6 +25,7 @@ from stentor.secret import Secret
 from upstream import openai
 from upstream.faults import Fault
 from upstream.server import Upstream, running
+from upstream.sound import Tones
 from upstream.values import Received, Vendor
 
 MODEL = "tts-1"
@@ -32,9 +33,8 @@ TEXT = "Sing, goddess, the anger."
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 KEY_VALUE = "value-of-key-{}-0123456789"
 ENOUGH = 1000
-SHORT_S = 0.1
-# For vendors that stand still.
-HASTE = Timeouts(first_byte_s=SHORT_S, idle_s=SHORT_S)
+SHORT_S = 0.2
+CLIP = Tones().clip(AudioForm("wav"), TEXT)  # which the vendor then has ready, too
 
 
 class Clock:
@@ -98,6 +98,16 @@ class Ear:
         if not self.audio:
             self._wanted = asyncio.get_running_loop().create_future()
             await asyncio.wait_for(self._wanted, 20)
+
+
+def hurry(fault: Fault | None) -> Timeouts:
+    """Short ones for vendors that stand still, and long ones for a machine that is busy."""
+    match fault:
+        case "stall_before":
+            return Timeouts(first_byte_s=SHORT_S)
+        case "stall_middle":
+            return Timeouts(idle_s=SHORT_S)
+    return Timeouts()
 
 
 def key(label: str, weight: float = 1.0) -> ProviderKey:
@@ -208,7 +218,7 @@ async def scene(
         options: the account's.
     """
     clock, transport = Clock(), Transport()
-    async with running(cast(Vendor, vendor)) as upstream:
+    async with running(cast(Vendor, vendor), threaded=False) as upstream:
         account = Account(
             "vendor",
             provider(Settings(base_url=upstream.url + path)),

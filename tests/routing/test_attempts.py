@@ -43,6 +43,11 @@ def test_successful_calls_are_counted_together() -> None:
     assert entry == attempt(cost=250.0, latency_ms=499_500, calls=1000)
 
 
+def test_what_stands_for_several_calls_counts_as_several() -> None:
+    [entry] = log_of(attempt(calls=3), attempt(calls=4)).entries
+    assert entry.calls == 7
+
+
 @pytest.mark.parametrize("field", ["provider", "model", "key"])
 def test_successes_of_another_provider_model_or_key_are_another_entry(field: str) -> None:
     entries = log_of(attempt(), attempt(**{field: "other"}), attempt()).entries

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from routing.speaking import HASTE, MODEL, TEXT, Ear, Scene, by_key, scene
+from routing.speaking import CLIP, MODEL, TEXT, Ear, Scene, by_key, hurry, scene
 from stentor.audio.form import AudioForm
 from stentor.providers.base import Script, Turn
 from stentor.providers.deepgram import Deepgram
@@ -23,10 +23,8 @@ from stentor.routing.account import Patience
 from stentor.routing.keys import ProviderKey
 from upstream import elevenlabs, google, minimax, openai
 from upstream.faults import Fault
-from upstream.sound import Tones
 from upstream.values import Answer, Received, Sound
 
-CLIP = Tones().clip(AudioForm("wav"), TEXT)
 # In US dollars; a call of TEXT costs 0.25.
 BY_CHARACTER = {MODEL: Price(per_million_characters=0.25e6 / len(TEXT))}
 BY_MINUTE = {MODEL: Price(per_audio_minute=60.0)}
@@ -35,6 +33,7 @@ NO_RETRIES = Patience(retries=0)
 
 async def test_an_order_is_one_call_whose_audio_is_heard_whole() -> None:
     async with scene() as at:
+        at.upstream.cut = 5000
         called = await at.speak()
         assert [one.json()["input"] for one in at.upstream.received] == [TEXT]
     assert at.ear.audio == CLIP and at.ear.forms == [AudioForm("wav")]
@@ -110,7 +109,7 @@ async def test_a_server_of_ones_own_is_called_without_a_key() -> None:
 
 @pytest.mark.parametrize("fault", ["truncated", "reset", "truncated_chunked", "stall_middle"])
 async def test_what_was_heard_of_a_broken_answer_is_void(fault: Fault) -> None:
-    async with scene(timeouts=HASTE) as at:
+    async with scene(timeouts=hurry(fault)) as at:
         at.upstream.faults = [fault, fault]
         await at.speak()
     assert at.ear.audio == CLIP
@@ -225,7 +224,7 @@ async def test_the_vendors_own_count_of_characters_goes_before_ours() -> None:
 async def test_a_call_that_failed_costs_if_its_answer_had_begun_well(
     fault: Fault, cost: float | None
 ) -> None:
-    async with scene(prices=BY_CHARACTER, patience=NO_RETRIES, timeouts=HASTE) as at:
+    async with scene(prices=BY_CHARACTER, patience=NO_RETRIES, timeouts=hurry(fault)) as at:
         at.upstream.faults = [fault]
         await at.failing()
     [attempt] = at.log.entries

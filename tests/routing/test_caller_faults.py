@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from routing.speaking import HASTE, TEXT, scene
+from routing.speaking import TEXT, hurry, scene
 from stentor.providers.base import Provider, Turn
 from stentor.providers.elevenlabs import ElevenLabs
 from stentor.providers.faults import FaultKind
@@ -98,7 +98,7 @@ async def test_a_fault_is_told_as_what_it_is(case: Case, fault: Fault) -> None:
         vendor=case.vendor,
         path=case.path,
         patience=ONE_CALL,
-        timeouts=HASTE,
+        timeouts=hurry(fault),
     ) as at:
         at.upstream.faults, at.upstream.pace_s = [fault], 0.001
         order: dict[str, Any] = {"model": case.model, "turns": (Turn(TEXT, case.voice),)}
@@ -120,7 +120,7 @@ async def test_a_fault_is_told_as_what_it_is(case: Case, fault: Fault) -> None:
 @pytest.mark.parametrize("fault", [fault for fault in ALL if fault not in REFUSALS])
 async def test_after_any_fault_the_next_call_is_in_order(fault: Fault) -> None:
     """Neither a connection nor a place is left in a state that spoils what comes."""
-    async with scene(concurrency=1, timeouts=HASTE) as at:
+    async with scene(concurrency=1, timeouts=hurry(fault)) as at:
         at.upstream.faults, at.upstream.pace_s = [fault], 0.001
         await at.speak()
         whole = at.ear.audio
@@ -134,7 +134,7 @@ async def test_after_any_fault_the_next_call_is_in_order(fault: Fault) -> None:
 
 @pytest.mark.parametrize("fault", [fault for fault in ALL if EXPECTED[fault][1]])
 async def test_what_the_vendor_or_the_network_did_wrong_is_tried_again(fault: Fault) -> None:
-    async with scene(timeouts=HASTE) as at:
+    async with scene(timeouts=hurry(fault)) as at:
         at.upstream.faults = [fault]
         await at.speak()
         assert len(at.upstream.received) == 2

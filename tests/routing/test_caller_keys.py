@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from routing.speaking import HASTE, TEXT, by_key, key, scene
+from routing.speaking import TEXT, by_key, hurry, key, scene
 from stentor.routing.account import Patience
 from stentor.routing.effort import RetryBudget
 from stentor.routing.keys import FIRST_BAN_S
@@ -65,6 +65,17 @@ async def test_a_refused_key_is_not_used_by_later_orders_until_its_ban_ends() ->
         for _ in range(3):
             await at.speak()
         assert at.used[-3:].count("a") >= 1
+
+
+async def test_a_key_that_works_again_is_trusted_again() -> None:
+    async with scene() as at:
+        for _ in range(3):
+            at.upstream.faults = ["auth", "auth"]
+            await at.failing()
+            at.clock.now += FIRST_BAN_S
+            await at.failing()
+            at.clock.now += 2 * FIRST_BAN_S
+            await at.speak()
 
 
 async def test_if_every_key_is_refused_the_order_fails_at_once() -> None:
@@ -156,7 +167,7 @@ async def test_a_key_that_once_was_refused_and_now_is_tired_is_waited_for() -> N
 
 @pytest.mark.parametrize("fault", ["invalid", "server", "stall_before", "truncated"])
 async def test_other_failures_do_not_take_a_key_out(fault: Fault) -> None:
-    async with scene(patience=NO_RETRIES, timeouts=HASTE) as at:
+    async with scene(patience=NO_RETRIES, timeouts=hurry(fault)) as at:
         at.upstream.faults = [fault]
         await at.failing()
         assert at.account.keys.wait_s() == 0

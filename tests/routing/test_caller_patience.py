@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from routing.speaking import HASTE, MODEL, TEXT, Scene, scene
+from routing.speaking import MODEL, TEXT, Scene, hurry, scene
 from stentor.providers.faults import ProviderError
 from stentor.routing.account import Patience
 from stentor.routing.effort import RetryBudget
@@ -30,7 +30,7 @@ async def opened(at: Scene) -> None:
 
 @pytest.mark.parametrize("fault", ["server", "reset_before", "truncated", "stall_middle"])
 async def test_retries_end_after_so_many(fault: Fault) -> None:
-    async with scene(patience=Patience(retries=3), timeouts=HASTE) as at:
+    async with scene(patience=Patience(retries=3), timeouts=hurry(fault)) as at:
         at.upstream.faults = always(fault)
         await at.failing()
         assert len(at.upstream.received) == 4
@@ -115,7 +115,7 @@ async def test_refusals_are_answers_of_a_vendor_that_works() -> None:
         at.upstream.faults = ["server", "invalid", "server", "rate_limited", "server", None]
         kinds = []
         for _ in range(6):
-            at.clock.now += 100
+            at.clock.now += 2  # no key rests for longer
             kinds.append(await kind(at))
     assert kinds == ["server", "invalid", "server", "rate_limited", "server", "ok"]
 

@@ -12,7 +12,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from routing.speaking import HASTE, KEY_VALUE, MODEL, Scene, key, scene
+from routing.speaking import KEY_VALUE, MODEL, Scene, hurry, key, scene
 from stentor.providers.base import Provider, Script, Turn
 from stentor.providers.faults import MAX_MESSAGE_CHARS, ProviderError
 from stentor.providers.openai import OpenAI
@@ -78,7 +78,7 @@ async def test_a_word_that_a_very_short_key_is_part_of_stays() -> None:
 
 @pytest.mark.parametrize("fault", ALL)
 async def test_no_failure_has_a_key_in_it(fault: Any) -> None:
-    async with scene(patience=BROKEN, timeouts=HASTE) as at:
+    async with scene(patience=BROKEN, timeouts=hurry(fault)) as at:
         at.upstream.faults = [fault]
         with capture_logs() as logs:
             try:

@@ -20,6 +20,8 @@ VOICES = (
 )
 _ENCODINGS = {"linear16": "pcm", "mulaw": "ulaw", "alaw": "alaw", "mp3": "mp3", "opus": "opus"}
 _CONTENT_TYPES = {
+    "ulaw": "audio/mulaw",
+    "alaw": "audio/alaw",
     "pcm": "audio/l16;rate=24000;channels=1",
     "wav": "audio/wav",
     "mp3": "audio/mpeg",

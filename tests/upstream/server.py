@@ -225,6 +225,7 @@ class Connection(asyncio.Protocol):
         )
         self._transport.write(_head(answer, delivery.length))
         upstream.answered[received.method, answer.status] += 1
+        upstream.changed()
         await self._send(delivery, upstream.pace_s if fault == "slow" else 0)
         if delivery.end == "stall":
             await self._forever()

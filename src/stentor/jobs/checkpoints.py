@@ -31,6 +31,7 @@ from stentor.jobs.segments import SegmentIndex
 from stentor.routing.attempts import AttemptLog
 from stentor.routing.caller import Caller, Order
 from stentor.routing.takes import Begun, Call, FileSink, Take, make_take
+from stentor.shielded import shielded
 
 log = structlog.get_logger(__name__)
 
@@ -185,13 +186,18 @@ class Checkpoints:
             take = await make_take(self._caller, replace(order, log=own), sink)
             log.debug("segment.spoken", key=key, job_id=order.flow.job)
             kept = KeptTake(take, order.flow.job)
-            size = await asyncio.to_thread(seal_take, kept)
+            # Nothing may be appended to a file that somebody listens to.
+            sealed = take.path if begun is None else self._temporary()
+            size = await shielded(asyncio.to_thread(seal_take, kept, sealed))
             try:
-                path = await self._blobs.put_file(key, take.path)
+                stored = await self._blobs.put_file(key, sealed)
             finally:
                 await self._index.add(key, size, self._clock(), private=private)
             log.debug("segment.kept", key=key, job_id=order.flow.job)
-            return KeptTake(msgspec.structs.replace(take, path=path), kept.job)
+            if begun is not None:
+                sealed.unlink(missing_ok=True)
+                return kept
+            return KeptTake(msgspec.structs.replace(take, path=stored), kept.job)
         except BaseException:
             sink.remove()
             raise
@@ -272,8 +278,8 @@ class KeptSpeaker:
         once = await self._checkpoints.once(key, lambda: self._find_or_make(key, order, begun))
         kept, mine = once.value, once.mine
         self._there.add(key)
-        if not once.first and not kept.take.path.exists():
-            # Whoever was first had it in a file of its own, which may be gone by now.
+        if not once.first:
+            # Whoever was first may have it in a file of its own, which goes when that is done.
             kept, mine = await self._find_or_make(key, order, begun)
         self.spoken += mine
         if mine:

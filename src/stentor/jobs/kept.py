@@ -6,6 +6,7 @@ endian) and eight bytes that say what it is; so the audio itself can be read in 
 
 from __future__ import annotations
 
+import shutil
 import struct
 import zlib
 from dataclasses import dataclass
@@ -46,8 +47,11 @@ class _Note(msgspec.Struct, frozen=True, array_like=True):
     job: str
 
 
-def seal_take(kept: KeptTake) -> int:
-    """Append to the take's file what is known of it; returns the file's size.
+def seal_take(kept: KeptTake, path: Path) -> int:
+    """Write the take's audio and what is known of it; returns the file's size.
+
+    Args:
+        path: a new file, or the take's own.
 
     Raises:
         OSError: there is no room.
@@ -65,7 +69,9 @@ def seal_take(kept: KeptTake) -> int:
         )
     )
     end = _END.pack(len(note), zlib.crc32(note), _MAGIC)
-    with take.path.open("r+b") as file:
+    if path != take.path:
+        shutil.copyfile(take.path, path)
+    with path.open("r+b") as file:
         file.seek(take.size)
         file.write(note + end)
         return file.tell()

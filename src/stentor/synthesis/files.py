@@ -5,15 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 
 def copied(source: Path, target: Path, size: int) -> None:
-    """Copy the first `size` bytes of a file into a new one.
+    """Make a new file of the first `size` bytes of another, which must not change afterwards.
 
     Raises:
         OSError: one of them cannot be opened, or there is no room.
     """
+    target.unlink(missing_ok=True)
+    if source.stat().st_size == size:
+        with suppress(OSError):
+            target.hardlink_to(source)
+            return
     shutil.copyfile(source, target)
     os.truncate(target, size)
 
