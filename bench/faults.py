@@ -221,12 +221,7 @@ def _rows(seen: Seen, stats: dict[str, upstream.Stats]) -> list[Row]:
     characters = len(TEXT.format(0))
     billed = sum(one.billed * characters * PRICES[name] / 1e6 for name, one in stats.items())
     ended = sum(seen.ends.values())
-    skipped = sum(
-        count
-        for (_, outcome), count in seen.outcomes.items()
-        if outcome in ("skipped", "unavailable")
-    )
-    told = sum(seen.outcomes.values()) - skipped
+    told = sum(seen.outcomes.values())
     received = sum(one.received for one in stats.values())
     return [
         Row(

@@ -36,7 +36,7 @@ piper = "joe"
 # A vendor that stands still is given up soon, and none is left alone unless a test wants that.
 PROVIDER = """
 [providers.{name}]
-type = "{type}"
+{type}
 base_url = "{url}"
 api_key = "secret-{name}"
 connect_timeout_seconds = 5
@@ -107,7 +107,9 @@ async def open_door(
             tables.append(
                 PROVIDER.format(
                     name=name,
-                    type=name if name in VENDORS else "openai",
+                    type=""
+                    if "file =" in (options or {}).get(name, "")
+                    else f'type = "{name if name in VENDORS else "openai"}"',
                     url=vendors[name].url if name in VENDORS else f"{vendors[name].url}/v1",
                     patience=patience,
                     options=(options or {}).get(name, ""),
@@ -119,3 +121,10 @@ async def open_door(
             open_scene(folder / "data", file=file, working=True)
         )
         yield Door(scene, vendors)
+
+
+def _type(name: str, options: str) -> str:
+    """The line that says which vendor it is, unless a file of its own does."""
+    if "file =" in options:
+        return ""
+    return f'type = "{name if name in VENDORS else "openai"}"'

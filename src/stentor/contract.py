@@ -119,7 +119,11 @@ class Attempt(Struct, frozen=True, omit_defaults=True):
     provider: str
     model: str
     outcome: Annotated[
-        str, Meta(description="`ok`, `skipped` (it could not have served the request), or why not")
+        str,
+        Meta(
+            description="`ok`, `cached` (it was spoken before), `skipped` (it could not have "
+            "served the request), or why not"
+        ),
     ]
     latency_ms: Annotated[int, Meta(description="From the call to its end; of all the calls")]
     key: Annotated[str | None, Meta(description="The label of the provider's key")] = None
@@ -128,7 +132,9 @@ class Attempt(Struct, frozen=True, omit_defaults=True):
     segment: Annotated[int | None, Meta(description="Which part of a long text failed, from 1")] = (
         None
     )
-    calls: Annotated[int, Meta(description="How many calls this entry stands for")] = 1
+    calls: Annotated[
+        int, Meta(description="How many calls this entry stands for; 0 if none was made")
+    ] = 1
     cost: Annotated[
         float | None, Meta(description="What the provider bills for them, as far as is known")
     ] = None

@@ -193,8 +193,9 @@ def _able(
         if lack is None:
             able.append(target)
         else:
+            reason = f"{lack[0]}: {lack[1]}"
             skipped.append(
-                Attempt(target.provider, target.name, "skipped", 0, error=f"{lack[0]}: {lack[1]}")
+                Attempt(target.provider, target.name, "skipped", 0, error=reason, calls=0)
             )
     if not able:
         param, reason = next(targets[0].lacks(request))

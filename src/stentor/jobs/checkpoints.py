@@ -290,7 +290,7 @@ class KeptSpeaker:
             for attempt in kept.take.attempts:
                 order.log.add(attempt)
         else:
-            order.log.add(Attempt(order.account.name, order.script.model, "cached", 0))
+            order.log.add(Attempt(order.account.name, order.script.model, "cached", 0, calls=0))
         return kept.take
 
     async def release(self, take: Take) -> None:

@@ -98,7 +98,7 @@ def _words(body: bytes) -> tuple[str, str | None]:
     try:
         decoded = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return one_line(_TAGS.sub(" ", body.decode(errors="replace"))), None
+        return plain_words(body), None
     return one_line(_find(decoded, _MESSAGES) or body.decode()), _find(decoded, _CODES)
 
 
@@ -124,6 +124,11 @@ def _find(node: Any, names: tuple[str, ...], depth: int = 4) -> str | None:
         if isinstance(value, dict | list) and (found := _find(value, names, depth - 1)):
             return found
     return None
+
+
+def plain_words(body: bytes) -> str:
+    """The words of a text or an HTML page, on one line."""
+    return one_line(_TAGS.sub(" ", body.decode(errors="replace")))
 
 
 def one_line(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from stentor.audio.form import AudioForm
-from stentor.providers.faults import ProviderError, one_line
+from stentor.providers.faults import ProviderError, one_line, plain_words
 from stentor.providers.wire import Delivered, Head
 
 _NOT_AUDIO = ("text/", "application/json", "application/problem", "application/xml")
@@ -42,7 +42,7 @@ class RawReader:
 
     def finish(self) -> Delivered:
         if self._not_audio:
-            words = one_line(self._words.decode(errors="replace"))
+            words = plain_words(self._words)
             raise ProviderError(
                 "malformed", f"answered with {self._not_audio} instead of audio: {words}"
             )

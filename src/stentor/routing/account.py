@@ -13,6 +13,8 @@ from stentor.routing.keys import KeyRing, ProviderKey
 from stentor.routing.limits import Places, Rates
 from stentor.routing.transport import Timeouts
 
+BREAKERS_KEPT = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -96,6 +98,9 @@ class Account:
 
     def breaker(self, model: str) -> Breaker:
         if model not in self._breakers:
+            if len(self._breakers) >= BREAKERS_KEPT:
+                # On open models callers choose the names.
+                self._breakers = {n: one for n, one in self._breakers.items() if one.wait_s > 0}
             patience = self.patience
             self._breakers[model] = Breaker(
                 patience.breaker_failures, patience.breaker_s, self._clock

@@ -22,7 +22,7 @@ class AttemptLog:
     def add(self, attempt: Attempt) -> None:
         """Add an attempt, or count it."""
         crowded = len(self._entries) >= NAMED
-        if attempt.outcome == "ok" or crowded:
+        if attempt.outcome in ("ok", "cached") or crowded:
             for number, entry in enumerate(self._entries):
                 if _kind(entry) == _kind(attempt):
                     self._entries[number] = _together(entry, attempt)
@@ -32,6 +32,11 @@ class AttemptLog:
     @property
     def entries(self) -> tuple[Attempt, ...]:
         return tuple(self._entries)
+
+    @property
+    def calls(self) -> int:
+        """How many calls were made in all."""
+        return sum(entry.calls for entry in self._entries)
 
     @property
     def cost(self) -> float | None:

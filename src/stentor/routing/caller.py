@@ -141,9 +141,33 @@ class Caller:
             wait=lambda _: effort.pause_s,
             reraise=True,
         )
-        async for attempt in retrying:
-            with attempt:
-                return await self._call(order, sink, effort)
+        before = order.log.calls
+        answered: ProviderError | None = None
+        try:
+            async for attempt in retrying:
+                with attempt:
+                    try:
+                        return await self._call(order, sink, effort)
+                    except ProviderError as error:
+                        answered = answered if error.kind == "unavailable" else error
+                        raise
+        except ProviderError as error:
+            if error.kind == "unavailable" and answered is not None:
+                # Why it is left alone says more than that it is.
+                raise answered from None
+            if order.log.calls == before:
+                # Nobody was asked, and that is to be told, too.
+                order.log.add(
+                    Attempt(
+                        provider=order.account.name,
+                        model=order.script.model,
+                        outcome=error.kind,
+                        latency_ms=0,
+                        error=error.message,
+                        calls=0,
+                    )
+                )
+            raise
         raise AssertionError("retrying ends with a result or an exception")
 
     async def _call(self, order: Order, sink: Sink, effort: Effort) -> Called:
