@@ -26,7 +26,7 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.dev
-	@$(BIN)/python -m bench
+	@PYTHONPATH=tests $(BIN)/python -m bench
 
 # Kills the server and its engines over and over; SEED=... does so again (docs/chaos.md).
 chaos: $(VENV)/.dev

@@ -96,17 +96,20 @@ class BlobStore:
             return
         await obstore.put_async(self._store, key, data)
 
-    async def put_file(self, key: str, path: Path) -> Path:
+    async def put_file(self, key: str, path: Path, *, synced: bool = True) -> Path:
         """Store a file under the key as `put_bytes` stores bytes; returns where it is now.
 
         A local folder takes the file itself; elsewhere it stays where it was.
+
+        Args:
+            synced: without it, a power cut may damage what is in a local folder.
 
         Raises:
             OSError, obstore.exceptions.BaseError: it could not be stored.
         """
         if self._folder is not None:
             target = self._folder / key
-            await shielded(asyncio.to_thread(_move, path, target))
+            await shielded(asyncio.to_thread(_move if synced else Path.replace, path, target))
             return target
         await obstore.put_async(self._store, key, path)
         return path

@@ -186,24 +186,30 @@ class Checkpoints:
             take = await make_take(self._caller, replace(order, log=own), sink)
             log.debug("segment.spoken", key=key, job_id=order.flow.job)
             kept = KeptTake(take, order.flow.job)
-            # Nothing may be appended to a file that somebody listens to.
-            sealed = take.path if begun is None else self._temporary()
-            size = await shielded(asyncio.to_thread(seal_take, kept, sealed))
-            try:
-                stored = await self._blobs.put_file(key, sealed)
-            finally:
-                await self._index.add(key, size, self._clock(), private=private)
+            path = await self._keep_take(key, kept, followed=begun is not None, private=private)
             log.debug("segment.kept", key=key, job_id=order.flow.job)
-            if begun is not None:
-                sealed.unlink(missing_ok=True)
-                return kept
-            return KeptTake(msgspec.structs.replace(take, path=stored), kept.job)
+            return KeptTake(msgspec.structs.replace(take, path=path), kept.job)
         except BaseException:
             sink.remove()
             raise
         finally:
             for attempt in own.entries:
                 order.log.add(attempt)
+
+    async def _keep_take(self, key: str, kept: KeptTake, *, followed: bool, private: bool) -> Path:
+        """Store a take; returns where its audio is."""
+        take = kept.take
+        # Nothing may be appended to a file that somebody listens to. What is the whole of a job is
+        # synced as its result; until then a power cut costs no more than being paid again.
+        sealed = self._temporary() if followed else take.path
+        size = await shielded(asyncio.to_thread(seal_take, kept, sealed))
+        try:
+            stored = await self._blobs.put_file(key, sealed, synced=not followed)
+        finally:
+            await self._index.add(key, size, self._clock(), private=private)
+            if followed:
+                sealed.unlink(missing_ok=True)
+        return take.path if followed else stored
 
     async def release(self, take: Take) -> None:
         """Remove a file that is not the store's own."""

@@ -19,6 +19,7 @@ from stentor.providers.base import Script
 from stentor.providers.faults import ProviderError
 from stentor.routing.account import Account
 from stentor.routing.caller import Called, Caller, Order
+from stentor.shielded import shielded
 
 # Numbers below are those of a request's targets, whose audio is made the same again.
 FIRST_LIVE_GENERATION = 1000
@@ -92,17 +93,25 @@ class FileSink:
         self.close()
         self._number += 1
         self._form = form
+        self._facts = None
         self.path = self._base.with_name(f"{self._base.name}.{self._number}")
         self.size = self.crc32 = 0
         self.generation = FIRST_LIVE_GENERATION + secrets.randbelow(_GENERATIONS)
-        self._file = await asyncio.to_thread(self.path.open, "wb", buffering=0)
-        if self._begun is not None:
-            self._begun(self.path, self.generation)
 
     async def write(self, data: bytes) -> None:
         """Append bytes."""
-        assert self._file is not None
-        self.crc32 = await asyncio.to_thread(_write, self._file, data, self.crc32)
+        first = self._file is None
+        await shielded(asyncio.to_thread(self._write, data))
+        if first and self._begun is not None:
+            self._begun(self.path, self.generation)
+
+    def _write(self, data: bytes) -> None:
+        if self._file is None:
+            self._file = self.path.open("wb", buffering=0)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(self._file.fileno(), rest) :]
+        self.crc32 = zlib.crc32(data, self.crc32)
         self.size += len(data)
 
     async def end(self) -> None:
@@ -159,10 +168,3 @@ async def make_take(caller: Caller, order: Order, sink: FileSink) -> Take:
     """
     called = await caller.speak(order, sink)
     return sink.take(called, order.log.entries)
-
-
-def _write(file: BinaryIO, data: bytes, crc32: int) -> int:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(file.fileno(), rest) :]
-    return zlib.crc32(data, crc32)
