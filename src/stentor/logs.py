@@ -31,3 +31,8 @@ def configure(options: Logging) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr, force=True)
+
+
+def quiet() -> None:
+    """Let only errors be logged: what a command tells a person, it prints itself."""
+    configure(Logging(level="error", format="console"))

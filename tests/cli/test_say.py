@@ -78,6 +78,18 @@ def test_a_text_from_standard_input_is_spoken(tmp_path: Path) -> None:
     assert duration(path) > 0.5
 
 
+def test_vendors_that_cannot_be_asked_are_told_beside_the_voices(tmp_path: Path) -> None:
+    config = tmp_path / "stentor.toml"
+    config.write_text('[providers.box]\ntype = "openai"\nbase_url = "http://127.0.0.1:9/v1"')
+    done = stentor("voices", "--config", str(config))
+    assert "joe" in done.stdout
+    assert "box: its voices could not be listed" in done.stdout
+    assert "provider.voices_failed" not in done.stdout + done.stderr
+    done = stentor("voices", "--provider", "nobody", "--config", str(config))
+    assert done.returncode != 0
+    assert "expected one of piper, box" in done.stderr
+
+
 def test_the_voices_are_listed() -> None:
     done = stentor("voices")
     assert "joe" in done.stdout

@@ -143,11 +143,21 @@ def say(
 
 
 @app.command
-def voices(*, config: ConfigFile = None) -> None:
-    """List the voices that are installed."""
+def voices(
+    *,
+    provider: Annotated[
+        str | None, Parameter(help="Only this provider's; vendors are asked for their lists.")
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """List the voices of this machine and of the configured vendors."""
     from stentor.cli.voices import run
+    from stentor.errors import SpeechError
 
-    run(_load(config, {}))
+    try:
+        run(_load(config, {}), provider)
+    except SpeechError as error:
+        _fail(error.message)
 
 
 def _load(path: Path | None, overrides: dict[str, Any]) -> Config:

@@ -26,6 +26,7 @@ from stentor.contract import ResponseFormat, SpeechRequest
 from stentor.engines.base import Flow
 from stentor.errors import invalid
 from stentor.gateway import open_voices
+from stentor.logs import quiet
 from stentor.requests import StoredRequest, check
 from stentor.synthesis.direct import DirectSpeaker
 from stentor.synthesis.values import Rendered
@@ -68,6 +69,7 @@ def run(
     handle, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.absolute().parent)
     os.close(handle)
     path = Path(name)
+    quiet()
     try:
         with event_loop() as runner:
             rendered = runner.run(

@@ -25,9 +25,9 @@ from stentor.http.keys import Keys
 from stentor.http.openapi import document
 from stentor.http.render import JOBS_PATH, error_response, json_response
 from stentor.http.submit import Submission
-from stentor.http.voices import list_voices
 from stentor.http.webhooks import webhook_routes
 from stentor.jobs.store import StoreClosed, StoreFull
+from stentor.voice_list import list_voices
 
 STATIC = Path(__file__).parent / "static"
 
