@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from enum import IntEnum
 
 from stentor.text.markup.marked import (
@@ -58,6 +59,7 @@ class Builder:
         self.source = source
         self.length = 0
         self._parts: list[str] = []
+        self._part_starts: list[int] = []
         self._pieces: list[tuple[int, int, int]] = []
         self._source_end = 0
         self._gap = Gap.NONE
@@ -171,7 +173,10 @@ class Builder:
         return self.length
 
     def _first_visible(self, since: int) -> int:
-        return self.length - len(self.text_since(since))
+        """Where the text added since a place begins, behind what set it off."""
+        index = bisect_left(self._part_starts, since)
+        is_gap = index < len(self._parts) and self._parts[index] in _WRITTEN.values()
+        return since + len(self._parts[index]) if is_gap else since
 
     def _ends_in_space(self) -> bool:
         return self._parts[-1][-1].isspace()
@@ -216,14 +221,7 @@ class Builder:
 
     def text_since(self, since: int) -> str:
         """What was added since a place, without what set it off."""
-        parts: list[str] = []
-        length = self.length
-        for part in reversed(self._parts):
-            if length <= since:
-                break
-            parts.append(part)
-            length -= len(part)
-        return "".join(reversed(parts)).lstrip(WHITE_SPACE)
+        return "".join(self._parts[bisect_left(self._part_starts, since) :]).lstrip(WHITE_SPACE)
 
     def line_number(self, offset: int) -> int:
         """The line of a character of the source, from 1; offsets must not decrease."""
@@ -266,6 +264,7 @@ class Builder:
             piece_start, source, length = self._pieces[-1]
             self._pieces[-1] = (piece_start, source, length + end - start)
         self._parts.append(text)
+        self._part_starts.append(self.length)
         self.length += len(text)
         self._source_end = end
 

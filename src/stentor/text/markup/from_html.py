@@ -6,7 +6,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import islice
 from operator import itemgetter
 
 from stentor.text.markup.builder import Builder
@@ -131,15 +130,15 @@ class HtmlReader:
 
     def _characters(self, start: int, end: int) -> None:
         start, end = start + self._base, end + self._base
-        first = bisect_right(self._ranges, start, key=itemgetter(0)) - 1
-        for range_start, range_end in islice(self._ranges, max(0, first), None):
-            if range_start >= end:
-                break
+        index = max(0, bisect_right(self._ranges, start, key=itemgetter(0)) - 1)
+        while index < len(self._ranges) and self._ranges[index][0] < end:
+            range_start, range_end = self._ranges[index]
             piece = max(start, range_start), min(end, range_end)
             if self._pre_depth:
                 self._builder.add(*piece)
             else:
                 self._builder.flow(*piece)
+            index += 1
 
     def _is_unread(self, tag: Tag) -> bool:
         attributes = tag.attributes

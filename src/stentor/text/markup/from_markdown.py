@@ -10,7 +10,7 @@ from typing import Any
 
 from stentor.text.markup.builder import Builder
 from stentor.text.markup.from_html import HtmlReader
-from stentor.text.markup.marked import Marked
+from stentor.text.markup.marked import Marked, Spans
 from stentor.text.markup.offsets import ByteOffsets
 
 _LINE_BREAK_TAG = "<br"
@@ -18,7 +18,16 @@ _LINE_BREAK_TAG = "<br"
 
 def read_markdown(source: str) -> Marked:
     """Read a Markdown document. Anything is Markdown; nothing is refused."""
-    return _Reader(source).read()
+    try:
+        return _Reader(source).read()
+    except BaseException as error:
+        # A panic in the Rust library is no Exception, and its class cannot be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        warning = "the Markdown could not be parsed; it was read as plain text"
+        return Marked(
+            source, Spans([(0, 0, len(source))], len(source)), "text", warnings=(warning,)
+        )
 
 
 class _Reader:
@@ -168,8 +177,11 @@ class _Reader:
         self._html = []
 
     def _html_line(self, _: str, start: int, end: int) -> None:
-        if self._html is not None:
-            self._html.append((start, end))
+        if self._html is None:
+            return
+        if self._html and self._html[-1][1] == start:
+            start = self._html.pop()[0]
+        self._html.append((start, end))
 
     def _end_html_block(self, *_: object) -> None:
         lines, self._html = self._html, None
