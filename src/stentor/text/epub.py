@@ -206,12 +206,18 @@ class _Reader:
 
     def _cover(self, package: Element, items: dict[str, _Item]) -> tuple[bytes | None, str | None]:
         candidates = [item for item in items.values() if "cover-image" in item.properties]
-        for meta in package.iterfind(f"{_OPF}metadata//{_OPF}meta"):
-            if meta.get("name") == "cover" and (named := items.get(meta.get("content", ""))):
-                candidates.append(named)
+        named = (
+            items.get(meta.get("content", ""))
+            for meta in package.iterfind(f"{_OPF}metadata//{_OPF}meta")
+            if meta.get("name") == "cover"
+        )
+        candidates += filter(None, named)
         for item in candidates:
-            if item.media_type.startswith("image/") and self._has(item.path):
+            if not item.media_type.startswith("image/") or not self._has(item.path):
+                continue
+            if self._archive.getinfo(item.path).file_size <= MAX_COVER_BYTES:
                 return self._bytes(item.path, MAX_COVER_BYTES), item.media_type
+            self._warnings.append(f"the cover {item.path!r} is too large and was left out")
         return None, None
 
     def _has(self, path: str) -> bool:
@@ -228,6 +234,8 @@ class _Reader:
         info = self._archive.getinfo(path)
         if info.flag_bits & 1:
             raise _encrypted()
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise _invalid(f"has a file {path!r} that is packed in a way that EPUB does not allow")
         with self._archive.open(info) as file:
             data = file.read(min(limit, self._left) + 1)
         if len(data) > limit:

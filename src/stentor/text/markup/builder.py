@@ -277,9 +277,11 @@ class Builder:
 
     def _open(self) -> None:
         """Get ready for something visible."""
-        self.settle()
-        if self.style != self._run_style:
+        if self.style == self._run_style:
+            self.settle()
+        else:
             self._end_run()
+            self._run_start = self.settle()
 
     def _end_run(self) -> None:
         start, end = self._run_start, self.length

@@ -86,7 +86,7 @@ def ends(tokens: Sequence[Tag | Text], *, is_xml: bool) -> Ends:
             if rule := words["implied_ends"].get(token.name):
                 imply(rule["ends"], rule["within"], index)
             elif token.name in paragraphs:
-                imply(("p",), ("td", "th", "table", "li", "button"), index)
+                imply(("p",), words["paragraph_scope"], index)
         open_names.append(token.name)
         open_indices.append(index)
         counts[token.name] += 1

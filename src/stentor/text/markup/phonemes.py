@@ -54,14 +54,14 @@ def x_sampa_to_ipa(phonemes: str) -> str | None:
 @cache
 def _ipa() -> re.Pattern[str]:
     data = _data()
-    sounds = f"{re.escape(data['plain'])}{re.escape(data['others'])}{_ranges(data['blocks'])}"
-    marks = re.escape(data["marks"])
-    return re.compile(f"[{marks}]*+[{sounds}][{sounds}{marks}]*+")
+    letters = re.escape(data["letters"]) + _ranges(data["letter_blocks"])
+    others = re.escape(data["modifiers"] + data["marks"]) + _ranges(data["modifier_blocks"])
+    return re.compile(f"(?=[{others}]*+[{letters}])[{letters}{others}]++")
 
 
 @cache
 def _proof() -> re.Pattern[str]:
-    return re.compile(f"[{_ranges(_data()['proof'])}]")
+    return re.compile(f"[{_ranges(_data()['proof_blocks'])}]")
 
 
 @cache
