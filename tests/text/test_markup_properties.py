@@ -161,3 +161,20 @@ def test_words_without_markup_are_all_read_and_have_exact_spans(
 @given(WELL_FORMED)
 def test_well_formed_ssml_is_never_refused(source: str) -> None:
     assert read_markup(source).kind == "ssml"
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(st.characters(categories=["L"]), min_size=1, max_size=9), max_size=12))
+def test_no_word_of_a_page_is_lost(words: list[str]) -> None:
+    """Whatever elements the words are in, they are read in order."""
+    frames = [
+        "<p>{}",
+        "<li>{}</li>",
+        "<b>{}</b> ",
+        "<table><tr><td>{}</table>",
+        "<h2>{}</h2>",
+        "<div>{}",
+    ]
+    source = "".join(frames[at % len(frames)].format(word) for at, word in enumerate(words))
+    spoken = read_markup(source, "html").text.replace("-", " ").replace(",", " ")
+    assert spoken.split() == " ".join(words).split()
