@@ -98,8 +98,7 @@ def make_rule(
         BadRule: it is not one.
     """
     read_grapheme = read_text("grapheme", grapheme, limits.grapheme_chars)
-    if language is not None:
-        check_language(language)
+    language = read_language(language)
     if alias is not None:
         return Rule(
             read_grapheme,
@@ -145,14 +144,17 @@ def read_text(field: str, text: str, max_chars: int) -> str:
     return clean
 
 
-def check_language(language: str) -> None:
-    """Make sure that this looks like a BCP 47 tag.
+def read_language(language: str | None) -> str | None:
+    """A BCP 47 tag; None for `und`, the undetermined language, and for none.
 
     Raises:
-        BadRule: it does not.
+        BadRule: this has not the form of one.
     """
+    if language is None or language.lower() in ("", "und"):
+        return None
     if not _LANGUAGE.fullmatch(language):
         raise BadRule("language", f"expected a BCP 47 tag such as en-GB, got {language[:40]!r}")
+    return language
 
 
 def _too_long(field: str, length: int, max_chars: int) -> BadRule:
