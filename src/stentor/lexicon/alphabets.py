@@ -119,7 +119,7 @@ def _arpabet() -> dict[str, tuple[str, str]]:
 
 @cache
 def _xsampa() -> tuple[dict[str, str], re.Pattern[str]]:
-    table = {name: ipa for name, ipa in _rows("xsampa.tsv")}
+    table = dict(_rows("xsampa.tsv"))
     longest_first = sorted(table, key=len, reverse=True)
     return table, re.compile("|".join([*map(re.escape, longest_first), r"\s+"]))
 
