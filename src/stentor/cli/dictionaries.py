@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from cyclopts import App, Parameter
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from stentor.cli import AsJson, CallerKey, ServerUrl
@@ -47,10 +47,10 @@ def list_dictionaries(
     raw = Client(url, key).call("GET", f"{DICTIONARIES_PATH}?{urlencode({'limit': limit})}")
     if _printed(raw, as_json):
         return
-    table = Table("dictionary", "name", "rules", "newest version", "changed")
+    table = Table(Column("dictionary", no_wrap=True), "name", "rules", "changed")
     for one in _decode(raw, PronunciationDictionaryList).data:
         changed = f"{one.updated_at.astimezone():%Y-%m-%d %H:%M}"
-        table.add_row(one.id, Text(one.name), str(one.version_rules_num), one.version_id, changed)
+        table.add_row(one.id, Text(one.name), str(one.version_rules_num), changed)
     Console().print(table)
 
 
@@ -117,11 +117,11 @@ def add(
         path = f"{DICTIONARIES_PATH}/{quote(to, safe='')}/versions"
         body: dict[str, Any] = {"rules" if replace else "add": rules}
         made = _decode(client.call("POST", path, body), DictionaryVersion)
-        print(f"{made.version_id} has {made.version_rules_num} rules")
+        print(f"{made.version_id}, rules: {made.version_rules_num}")
         return
     body = {"name": name or (word if file is None else file.stem), "rules": rules}
     new = _decode(client.call("POST", DICTIONARIES_PATH, body), PronunciationDictionary)
-    print(f"{new.id} has {new.version_rules_num} rules, version {new.version_id}")
+    print(f"{new.id}, rules: {new.version_rules_num}")
 
 
 @dictionaries.command
@@ -143,7 +143,7 @@ def remove(
         print(f"{dictionary_id} is deleted")
         return
     made = _decode(client.call("POST", f"{path}/versions", {"remove": word}), DictionaryVersion)
-    print(f"{made.version_id} has {made.version_rules_num} rules")
+    print(f"{made.version_id}, rules: {made.version_rules_num}")
 
 
 @dictionaries.command

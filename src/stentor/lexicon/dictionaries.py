@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 
@@ -26,6 +27,9 @@ ARCHIVED_MS = 7 * 24 * 3600 * 1000
 
 # Two who change a dictionary at once; more in a row than this is not by chance.
 _TRIES = 20
+
+_DICTIONARY_ID = re.compile(rf"{DICTIONARY_PREFIX}[0-9a-f]{{32}}")
+_VERSION_ID = re.compile(rf"{VERSION_PREFIX}[0-9a-f]{{32}}")
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(tuple[Rule, ...])
@@ -151,9 +155,13 @@ class Dictionaries:
             )
         found = []
         for number, one in enumerate(locators):
-            version = await self.store.get_version(
-                one.pronunciation_dictionary_id, owner, one.version_id, archived=archived
-            )
+            version = None
+            if is_dictionary_id(one.pronunciation_dictionary_id) and (
+                one.version_id is None or _VERSION_ID.fullmatch(one.version_id)
+            ):
+                version = await self.store.get_version(
+                    one.pronunciation_dictionary_id, owner, one.version_id, archived=archived
+                )
             if version is None:
                 place = f"{field}[{number}]"
                 what = f"dictionary {one.pronunciation_dictionary_id[:80]!r}"
@@ -217,7 +225,7 @@ class Dictionaries:
 
 def is_dictionary_id(text: str) -> bool:
     """Whether this may be the id of a dictionary here, rather than of one that a vendor keeps."""
-    return text.startswith(DICTIONARY_PREFIX)
+    return _DICTIONARY_ID.fullmatch(text) is not None
 
 
 def no_such_dictionary() -> SpeechError:
