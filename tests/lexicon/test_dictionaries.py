@@ -185,6 +185,33 @@ async def test_few_prepared_dictionaries_are_kept(
     assert list(dictionaries._kept) == [one.version_id for one in made[2:]]
 
 
+async def test_no_statement_looks_at_every_row(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.db"
+    opened = await SqliteStore.open(path)
+    statements: list[str] = []
+    for thread in (opened.writer, opened.reader):
+        await thread.call(lambda connection: connection.set_trace_callback(statements.append))
+    dictionaries = Dictionaries(SqliteDictionaries(opened.writer, opened.reader))
+    made = await dictionaries.create("ann", "Names", [A], NOW_MS)
+    changed = await dictionaries.change(made.id, "ann", NOW_MS, add=[B])
+    await dictionaries.get(made.id, "ann")
+    await dictionaries.resolve("ann", [DictionaryLocator(made.id, made.version_id)], archived=True)
+    for after in (None, made.id):
+        await dictionaries.store.list_dictionaries("ann", limit=9, after=after)
+    for after in (None, changed.id):
+        await dictionaries.store.list_versions(made.id, "ann", limit=9, after=after)
+    await dictionaries.archive(made.id, "ann", NOW_MS)
+    await dictionaries.purge(NOW_MS + ARCHIVED_MS + 1)
+    await opened.close()
+    connection = sqlite3.connect(path)
+    planned = [one for one in statements if not one.startswith(("BEGIN", "COMMIT", "--"))]
+    assert len(planned) >= 12
+    for statement in planned:
+        steps = connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+        assert not [step for *_, step in steps if step.startswith("SCAN")], statement
+    connection.close()
+
+
 async def test_dictionaries_outlive_the_store(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     opened = await SqliteStore.open(path)

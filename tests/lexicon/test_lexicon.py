@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stentor.lexicon.lexicon import Lexicon, serves
+from stentor.lexicon.lexicon import MAX_PREPARED, Lexicon, serves
 from stentor.lexicon.rules import Rule, make_rule
 from stentor.lexicon.targets import compile_for
 from stentor.text.rewrites import Rewrite, Rewritten, merged
@@ -119,6 +119,17 @@ def test_rules_for_another_language_are_left_out() -> None:
     assert said("die a x", *rules, language="en-us") == "die a ex"
     assert said("die a x", *rules) == "dee eh ex"
     assert not serves("en", "eng")
+
+
+def test_few_choices_of_languages_are_kept_prepared() -> None:
+    languages = [f"{one}{other}" for one in "abcd" for other in "xyz"]
+    lexicon = Lexicon(
+        tuple(make_rule("a", alias=language, language=language) for language in languages)
+    )
+    for language in (*languages, *languages):
+        [found] = lexicon.rewrites("a", language)
+        assert found.text == language
+    assert len(lexicon._prepared) <= MAX_PREPARED
 
 
 def test_a_target_without_phonemes_gets_an_alias_or_a_warning() -> None:

@@ -12,6 +12,9 @@ from stentor.lexicon.folding import Folded, characters, fold_case, words
 from stentor.lexicon.rules import Rule
 from stentor.text.rewrites import Rewrite
 
+MAX_PREPARED = 4
+"""For how many choices of languages a dictionary's rules are kept prepared."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
@@ -67,10 +70,14 @@ class Lexicon:
     def _layers(self, language: str | None) -> list[_Layer]:
         languages = {rule.language for rule in self.rules if rule.language}
         served = frozenset(one for one in languages if serves(one, language))
-        if served not in self._prepared:
+        layers = self._prepared.get(served)
+        if layers is None:
             rules = [rule for rule in self.rules if not rule.language or rule.language in served]
-            self._prepared[served] = list(_prepare(rules))
-        return self._prepared[served]
+            layers = list(_prepare(rules))
+            if len(self._prepared) >= MAX_PREPARED:
+                self._prepared.clear()
+            self._prepared[served] = layers
+        return layers
 
 
 def serves(rule_language: str, language: str | None) -> bool:
