@@ -16,7 +16,7 @@ from stentor.jobs.sqlite import SqliteStore
 from stentor.lexicon.dictionaries import ARCHIVED_MS, Dictionaries, is_dictionary_id
 from stentor.lexicon.rules import Limits, Rule
 from stentor.lexicon.sqlite import SqliteDictionaries
-from stentor.lexicon.store import DictionaryRecord
+from stentor.lexicon.store import DictionaryRecord, VersionRecord
 
 A, B, C = Rule("a", alias="eh"), Rule("b", phonemes="biː"), Rule("c", alias="see")
 
@@ -131,6 +131,9 @@ async def test_a_deleted_dictionary_is_gone_but_for_jobs_that_were_accepted_befo
     assert (await refused(dictionaries.archive(made.id, "ann", NOW_MS))).status_code == 404
     assert (await refused(dictionaries.resolve("ann", [locator]))).status_code == 404
     assert await dictionaries.store.list_versions(made.id, "ann", limit=9) == []
+    late = VersionRecord(id="late", dictionary_id=made.id, created_ms=NOW_MS, rules_count=0)
+    store = dictionaries.store
+    assert not await store.add_version(late, b"[]", "ann", after=made.version_id)
     assert await dictionaries.purge(NOW_MS + ARCHIVED_MS) == 0
     [lexicon] = await dictionaries.resolve("ann", [locator], archived=True)
     assert (lexicon.rules, lexicon.version_id) == ((A,), made.version_id)

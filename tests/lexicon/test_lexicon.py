@@ -154,6 +154,19 @@ def test_a_target_without_phonemes_gets_an_alias_or_a_warning() -> None:
     assert "'SQL'" in warning
 
 
+def test_the_alias_of_a_shorter_grapheme_is_none_for_a_longer_one() -> None:
+    text = "New York"
+    lexicon = Lexicon((make_rule("New York", phoneme="a"), part("New", "X")))
+    taken, warnings = compile_for(lexicon.rewrites(text), text, phonemes=False)
+    assert taken == []
+    assert len(warnings) == 1
+
+
+def test_an_alias_that_says_what_is_written_loses_nothing() -> None:
+    lexicon = Lexicon((make_rule("York", alias="York"),))
+    assert compile_for(lexicon.rewrites("York"), "York", phonemes=False)[1] == []
+
+
 def test_a_warning_is_given_once_for_each_grapheme() -> None:
     lexicon = Lexicon((make_rule("SQL", phoneme="ˈsiːkwəl"),))
     _, warnings = compile_for(lexicon.rewrites("SQL " * 9), "SQL " * 9, phonemes=False)

@@ -25,6 +25,7 @@ from stentor.jobs.clock import now_ms
 from stentor.lexicon.body import decode, read_rules, read_words, show_rule
 from stentor.lexicon.contract import (
     DICTIONARIES_PATH,
+    PLS_TYPE,
     DictionaryVersion,
     DictionaryVersionList,
     NewDictionary,
@@ -33,12 +34,11 @@ from stentor.lexicon.contract import (
     RulesChange,
 )
 from stentor.lexicon.dictionaries import DICTIONARY_PREFIX, VERSION_PREFIX
-from stentor.lexicon.pls import MEDIA_TYPE, parse_pls, write_pls
 from stentor.lexicon.rules import BadRule, Limits, Rule, read_language
 from stentor.lexicon.store import DictionaryRecord, VersionRecord
 
 FORMATS = ("json", "pls")
-PLS_TYPES = (MEDIA_TYPE, "application/xml", "text/xml")
+PLS_TYPES = (PLS_TYPE, "application/xml", "text/xml")
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ class _DictionariesApi:
                     code="missing_field",
                 )
             name, description = query["name"], query.get("description")
-            rules = await upload.run(lambda body: parse_pls(body, limits=limits))
+            rules = await upload.run(lambda body: _read_pls(body, limits))
         else:
             new, rules = await upload.run(lambda body: _read_new(body, limits))
             name, description = new.name, new.description
@@ -106,7 +106,7 @@ class _DictionariesApi:
         upload = await self._upload(request)
         limits = self._limits
         if upload.is_pls:
-            rules = await upload.run(lambda body: parse_pls(body, limits=limits))
+            rules = await upload.run(lambda body: _read_pls(body, limits))
             made = await self._dictionaries.replace(dictionary_id, owner, rules, now_ms())
         else:
             change = await upload.run(lambda body: _read_change(body, limits))
@@ -187,7 +187,7 @@ class _DictionariesApi:
                 415,
                 "unsupported_media_type",
                 "the body must be rules in JSON, with Content-Type: application/json, or a PLS "
-                f"document, with Content-Type: {MEDIA_TYPE}; got {media!r}",
+                f"document, with Content-Type: {PLS_TYPE}; got {media!r}",
                 param="content-type",
             )
         server = self._gateway.config.server.max_body_bytes
@@ -215,6 +215,12 @@ class _Change(NamedTuple):
     rules: list[Rule] | None
     add: list[Rule]
     remove: list[str]
+
+
+def _read_pls(body: bytes, limits: Limits) -> list[Rule]:
+    from stentor.lexicon.pls import parse_pls
+
+    return parse_pls(body, limits=limits)
 
 
 def _read_new(body: bytes, limits: Limits) -> tuple[NewDictionary, list[Rule]]:
@@ -273,8 +279,10 @@ def _prefers_pls(accept: str) -> bool:
 
 
 def _as_pls(version: VersionRecord, rules: tuple[Rule, ...]) -> Response:
+    from stentor.lexicon.pls import write_pls
+
     name = f'attachment; filename="{version.id}.pls"'
-    return Response(write_pls(rules), 200, {"Content-Disposition": name}, media_type=MEDIA_TYPE)
+    return Response(write_pls(rules), 200, {"Content-Disposition": name}, media_type=PLS_TYPE)
 
 
 def _as_json(version: VersionRecord, rules: tuple[Rule, ...]) -> Response:

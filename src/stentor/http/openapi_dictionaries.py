@@ -7,6 +7,7 @@ from stentor.http.openapi_parts import Json, json_body, operation, query
 from stentor.http.paging import DEFAULT_PAGE, MAX_PAGE
 from stentor.lexicon.contract import (
     DICTIONARIES_PATH,
+    PLS_TYPE,
     DictionaryVersion,
     DictionaryVersionList,
     NewDictionary,
@@ -15,7 +16,6 @@ from stentor.lexicon.contract import (
     RulesChange,
 )
 from stentor.lexicon.dictionaries import DICTIONARY_PREFIX, VERSION_PREFIX
-from stentor.lexicon.pls import MEDIA_TYPE
 
 DICTIONARY_TYPES = (
     NewDictionary,
@@ -28,7 +28,7 @@ DICTIONARY_TYPES = (
 
 _DICTIONARY_ID: Json = {"type": "string", "pattern": f"^{DICTIONARY_PREFIX}[0-9a-f]{{32}}$"}
 _VERSION_ID: Json = {"type": "string", "pattern": f"^{VERSION_PREFIX}[0-9a-f]{{32}}$"}
-_PLS: Json = {MEDIA_TYPE: {"schema": {"type": "string"}}}
+_PLS: Json = {PLS_TYPE: {"schema": {"type": "string"}}}
 _LOCATION: Json = {"Location": {"schema": {"type": "string"}, "description": "Where it is"}}
 
 

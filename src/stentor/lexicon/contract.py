@@ -14,6 +14,8 @@ from stentor.contract import Timestamp
 from stentor.lexicon.alphabets import ALPHABETS
 
 DICTIONARIES_PATH = "/v1/pronunciation-dictionaries"
+PLS_TYPE = "application/pls+xml"
+"""What a PLS document is called (RFC 4267)."""
 
 _CASE = Meta(description="Whether `polish` leaves `Polish` alone; true if left out")
 _WORDS = Meta(description="Whether `cat` leaves `category` alone; true if left out")

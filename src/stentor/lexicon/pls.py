@@ -23,9 +23,6 @@ from stentor.lexicon.rules import (
     read_language,
 )
 
-MEDIA_TYPE = "application/pls+xml"
-"""What a PLS document is called (RFC 4267)."""
-
 NAMESPACE = "http://www.w3.org/2005/01/pronunciation-lexicon"
 _OURS = "urn:stentor:lexicon"
 _LANG = "http://www.w3.org/XML/1998/namespace lang"
