@@ -28,6 +28,8 @@ from stentor.jobs.sqlite import SqliteStore
 from stentor.jobs.store import JobStore
 from stentor.jobs.sweeper import Sweeper
 from stentor.jobs.work import Work, suspects
+from stentor.lexicon.dictionaries import Dictionaries
+from stentor.lexicon.sqlite import SqliteDictionaries
 from stentor.routing.caller import Caller
 from stentor.routing.catalogue import Catalogue
 from stentor.routing.transport import Transport
@@ -83,6 +85,7 @@ class Gateway:
     feed: JobFeed
     guard: DiskGuard
     webhooks: Webhooks
+    dictionaries: Dictionaries
 
     @property
     def draining(self) -> bool:
@@ -200,6 +203,7 @@ async def open_gateway(
         webhooks = _webhooks(config, store, blobs, base_url)
         webhooks.deliverer.start()
         stack.push_async_callback(webhooks.deliverer.close)
+        dictionaries = Dictionaries(SqliteDictionaries(store.writer, store.reader))
         log_ms = config.jobs.webhook_log_seconds * 1000
         sweeper = Sweeper(
             store,
@@ -210,7 +214,7 @@ async def open_gateway(
             cache_bytes=config.cache.max_bytes,
             cache_age_ms=config.cache.max_age_seconds * 1000,
             short_of_room=lambda: audio_url is None and guard.full,
-            more=[lambda now_ms: webhooks.store.purge(now_ms - log_ms)],
+            more=[lambda now_ms: webhooks.store.purge(now_ms - log_ms), dictionaries.purge],
         )
 
         def on_end() -> None:
@@ -250,7 +254,7 @@ async def open_gateway(
         stack.push_async_callback(runner.close)
         sweeper.start()
         stack.push_async_callback(sweeper.close)
-        yield Gateway(config, voices, store, blobs, runner, feed, guard, webhooks)
+        yield Gateway(config, voices, store, blobs, runner, feed, guard, webhooks, dictionaries)
 
 
 def _webhooks(config: Config, store: SqliteStore, blobs: BlobStore, base_url: str) -> Webhooks:

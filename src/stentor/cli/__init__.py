@@ -1,4 +1,4 @@
-"""The command line: `stentor serve`, `say`, `voices`, `jobs` and `webhooks`.
+"""The command line: `serve`, `say`, `voices`, `jobs`, `webhooks`, `dictionaries`.
 
 Each command's work is imported when it is called, so that none pays for another's libraries.
 """
@@ -27,6 +27,11 @@ app.command(
     "stentor.cli.webhooks:webhooks",
     name="webhooks",
     help="Endpoints, deliveries and redelivery on a running server.",
+)
+app.command(
+    "stentor.cli.dictionaries:dictionaries",
+    name="dictionaries",
+    help="Pronunciation dictionaries on a running server.",
 )
 
 ConfigFile = Annotated[Path | None, Parameter(name="--config", help="The TOML configuration file.")]

@@ -34,6 +34,7 @@ from stentor.http.headers import (
     TTL_HEADER,
     WEBHOOK_HEADER,
 )
+from stentor.http.openapi_dictionaries import DICTIONARY_TYPES, dictionary_paths
 from stentor.http.openapi_parts import (
     APPLIED,
     PREFER,
@@ -62,6 +63,7 @@ _TYPES = (
     VoiceList,
     Health,
     *WEBHOOK_TYPES,
+    *DICTIONARY_TYPES,
 )
 
 DEFAULTS = Jobs()
@@ -151,6 +153,7 @@ def _document(jobs: Jobs) -> Json:
                 "get": _events(),
             },
             **webhook_paths(),
+            **dictionary_paths(),
             "/v1/models": {
                 "get": operation(
                     "listModels",

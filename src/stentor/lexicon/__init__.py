@@ -1,0 +1,1 @@
+"""Pronunciation dictionaries: rules that say how words are spoken, kept in immutable versions."""
