@@ -36,7 +36,7 @@ from stentor.routing.transport import Transport
 from stentor.routing.voices import LiveVoices
 from stentor.synthesis.render import Synthesizer
 from stentor.synthesis.voices import Rules
-from stentor.text.plan import Pauses
+from stentor.text.segments import Pauses
 from stentor.webhooks.deliverer import Deliverer
 from stentor.webhooks.endpoints import Endpoints
 from stentor.webhooks.sender import Sender

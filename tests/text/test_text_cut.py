@@ -2,7 +2,8 @@
 
 import pytest
 
-from stentor.text.plan import Pauses, plan
+from stentor.text.plan import plan
+from stentor.text.segments import Pauses
 
 PAUSES = Pauses(sentence_ms=30, clause_ms=10)
 

@@ -4,7 +4,8 @@ import pytest
 
 from stentor.contract import SpeakerVoice
 from stentor.errors import SpeechError
-from stentor.text.plan import Pauses, plan
+from stentor.text.plan import plan
+from stentor.text.segments import Pauses
 
 CAST = [SpeakerVoice("Alice", "amy"), SpeakerVoice("The Hatter", "joe")]
 

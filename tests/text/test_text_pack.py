@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from stentor.contract import SpeakerVoice
 from stentor.text.pack import Limits, pack
-from stentor.text.plan import Pauses, plan
+from stentor.text.plan import plan
+from stentor.text.segments import Pauses
 
 SPEAKING = st.lists(
     st.sampled_from(["One.", "Two two two.", "Ünö, dös, trës!", "四五六。", "\n\n", "A: ", "B: "]),

@@ -20,7 +20,8 @@ from stentor.synthesis.timeline import Timed
 from stentor.synthesis.values import Speaker, Speech
 from stentor.synthesis.voices import Cast, Parts, Rules, Voiced
 from stentor.text.pack import Chunk, Limits, pack
-from stentor.text.plan import Segment, plan
+from stentor.text.plan import plan
+from stentor.text.segments import Segment
 
 if TYPE_CHECKING:
     from stentor.audio.pcm import Pcm

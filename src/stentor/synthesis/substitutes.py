@@ -9,7 +9,7 @@ from typing import NamedTuple
 from stentor.synthesis.failures import Part
 from stentor.synthesis.voices import Voiced
 from stentor.text.pack import Chunk
-from stentor.text.plan import Segment
+from stentor.text.segments import Segment
 
 
 class PartTurn(NamedTuple):

@@ -12,7 +12,8 @@ from stentor.routing.targets import LocalTarget, Target, language_base
 from stentor.synthesis.failures import Part, PartFailed
 from stentor.synthesis.timeline import Timed
 from stentor.synthesis.values import Speaker, Speech
-from stentor.text.plan import Pauses, Segment, plan
+from stentor.text.plan import plan
+from stentor.text.segments import Pauses, Segment
 
 if TYPE_CHECKING:
     from stentor.audio.pcm import Pcm

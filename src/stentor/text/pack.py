@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from stentor.text.plan import Segment
+from stentor.text.segments import Segment
 
 
 @dataclass(frozen=True, slots=True)

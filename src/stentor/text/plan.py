@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from stentor.contract import SpeakerVoice
@@ -13,75 +14,13 @@ from stentor.text.characters import find_surrogate, has_speech
 from stentor.text.cut import cut
 from stentor.text.dialogue import Cast
 from stentor.text.lines import Line, read_lines
+from stentor.text.markup.marked import HeadingMark
 from stentor.text.paragraphs import Passage, passages
+from stentor.text.reading import Reading
+from stentor.text.said import AS_WRITTEN, Said, SpokenForms, say
+from stentor.text.segments import Origin, Pauses, Segment
 from stentor.text.sentences import sentences
 from stentor.text.spanned import Spanned
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """What is spoken in one go.
-
-    Attributes:
-        index: place in the plan, from 0.
-        text: what the engine is given: one line, white space collapsed, with at least one
-            speakable character.
-        start, end: where it came from, `[start, end)` in characters of the caller's text.
-            Segments are in order and do not overlap.
-        voice: who speaks it.
-        pause_after_ms: silence to leave before the next segment; 0 after the last one and where
-            a sentence without punctuation was cut.
-        origin: the way back from `text`; None where it is the caller's own from `start` on.
-    """
-
-    index: int
-    text: str
-    start: int
-    end: int
-    voice: str
-    pause_after_ms: int
-    origin: Origin | None = field(default=None, compare=False, repr=False)
-
-    def span(self, start: int, end: int) -> tuple[int, int]:
-        """The range of the caller's text that the non-empty range `[start, end)` of `text` is."""
-        if self.origin is None:
-            return self.start + start, self.start + end
-        return self.origin.passage.span(self.origin.offset + start, self.origin.offset + end)
-
-
-class Origin(NamedTuple):
-    """The passage that a segment was cut from, and where it begins there."""
-
-    passage: Spanned
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pauses:
-    """Silence between segments, in milliseconds.
-
-    Attributes:
-        sentence_ms: after a sentence, and after a line that ends like one.
-        clause_ms: inside a sentence that was cut, and after a line of verse that goes on.
-        paragraph_ms: at a blank line.
-        section_ms: at a row of ornaments, or at three and more blank lines.
-    """
-
-    sentence_ms: int = 350
-    clause_ms: int = 120
-    paragraph_ms: int = 700
-    section_ms: int = 1200
-
-    def after(self, boundary: Break) -> int:
-        """The silence that a break stands for, in milliseconds."""
-        silence = (
-            0,
-            self.clause_ms,
-            self.sentence_ms,
-            self.paragraph_ms,
-            self.section_ms,
-        )
-        return silence[boundary]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +30,34 @@ class Plan:
     Attributes:
         segments: at least one.
         characters: length of the caller's text.
+        chapters: the headings of marked-up text, each with the segment that it begins with.
         warnings: what a listener may be surprised by, in sentences.
     """
 
     segments: list[Segment]
     characters: int
     warnings: list[str]
+    chapters: tuple[tuple[int, HeadingMark], ...] = ()
+
+
+class _Piece(NamedTuple):
+    """A segment in the making. `start` and `end` are in characters of the reading."""
+
+    said: Said
+    start: int
+    end: int
+    voice: str
+    origin: Origin
 
 
 def plan(
-    text: str,
+    text: str | Reading,
     voice: str | Sequence[SpeakerVoice],
     *,
     language: str = "en",
     max_chars: int = 300,
     pauses: Pauses = Pauses(),
+    forms: SpokenForms = AS_WRITTEN,
 ) -> Plan:
     """Take a text of any length apart into spoken segments.
 
@@ -114,41 +66,97 @@ def plan(
     length of the text.
 
     Args:
+        text: plain text, or what was read of an input of any kind.
         voice: who reads the text; or one voice for each speaker, switched by lines that begin
             with `Name:`.
         language: BCP 47 code; one that is not known is read by the rules of English.
-        max_chars: longest text of a segment, in characters; at least 1.
+        max_chars: longest text of a segment as it is written, in characters; at least 1.
+        forms: what is said of what is written.
 
     Raises:
         SpeechError: 400: the text has nothing to speak (`nothing_to_speak`) or a lone surrogate
             (`invalid_text`), or the list of speakers is not usable.
     """
     cast = Cast(voice)
-    check_text(text)
-    lines = list(read_lines(text, cast))
-    pieces: list[tuple[str, int, int, str, Origin]] = []
+    reading = Reading(text) if isinstance(text, str) else text
+    check_text(reading.text)
+    lines = list(read_lines(reading.text, cast))
+    boundaries = reading.boundaries()
+    lost: dict[str, None] = {}
+    pieces: list[_Piece] = []
     breaks: list[Break] = []
-    for passage in passages(text, lines, cast):
-        for start, end, break_after in _pieces(passage, language, max_chars):
-            piece = passage.spanned.text[start:end]
-            if has_speech(piece):
-                source = passage.spanned.span(start, end)
-                pieces.append((piece, *source, passage.voice, Origin(passage.spanned, start)))
+    for passage in passages(reading.text, lines, cast):
+        spanned = passage.spanned
+        for start, end, break_after in _pieces(passage, language, max_chars, boundaries):
+            said = _said(reading, spanned, start, end, forms)
+            lost.update(dict.fromkeys(said.lost))
+            if has_speech(said.text):
+                origin = Origin(reading, spanned, start, said)
+                source = spanned.span(start, end)
+                pieces.append(_Piece(said, *source, passage.voice, origin))
                 breaks.append(break_after)
             elif breaks:
                 breaks[-1] = max(breaks[-1], break_after)
         if breaks:
             breaks[-1] = max(breaks[-1], passage.break_after)
     if not pieces:
-        raise invalid(_nothing_to_speak(text), param="input", code="nothing_to_speak")
+        raise invalid(_nothing_to_speak(reading.text), param="input", code="nothing_to_speak")
     breaks[-1] = Break.NONE
-    segments = [
-        Segment(index, said, start, end, reader, pauses.after(break_after), origin)
-        for index, ((said, start, end, reader, origin), break_after) in enumerate(
-            zip(pieces, breaks, strict=True)
+    segments = list(_segments(reading, pieces, breaks, pauses))
+    warnings = [*reading.warnings, *map(_lost, lost), *_warnings(cast, lines, pieces)]
+    return Plan(segments, len(reading.text), warnings, _chapters(reading, pieces))
+
+
+def _segments(
+    reading: Reading, pieces: Sequence[_Piece], breaks: Sequence[Break], pauses: Pauses
+) -> Iterator[Segment]:
+    following = [piece.start for piece in pieces[1:]]
+    for index, (piece, break_after, until) in enumerate(
+        zip(pieces, breaks, [*following, len(reading.text)], strict=True)
+    ):
+        marks = reading.break_after(piece.start, until)
+        asked = [mark.ms for mark in marks if mark.kind == "pause" and mark.ms is not None]
+        if asked:
+            pause_ms = sum(asked)
+        else:
+            natural = [pauses.of_mark(mark) for mark in marks] if index < len(following) else []
+            pause_ms = max(pauses.after(break_after), *natural, 0)
+        yield Segment(
+            index,
+            piece.said.text,
+            *reading.span(piece.start, piece.end),
+            piece.voice,
+            pause_ms,
+            reading.style_at(piece.start),
+            piece.said.pronounced,
+            bool(asked),
+            piece.origin,
         )
+
+
+def _said(reading: Reading, passage: Spanned, start: int, end: int, forms: SpokenForms) -> Said:
+    """What is said of `[start, end)` of a passage."""
+    phonemes = [
+        one._replace(
+            start=passage.index_of(one.start, start, end) - start,
+            end=passage.index_of(one.end, start, end) - start,
+        )
+        for one in reading.phonemes_in(*passage.span(start, end))
     ]
-    return Plan(segments, len(text), _warnings(cast, lines, segments))
+    return say(passage.text[start:end], forms, phonemes)
+
+
+def _chapters(reading: Reading, pieces: Sequence[_Piece]) -> tuple[tuple[int, HeadingMark], ...]:
+    starts = [piece.start for piece in pieces]
+    last = len(pieces) - 1
+    return tuple((min(bisect_left(starts, mark.start), last), mark) for mark in reading.headings)
+
+
+def _lost(written: str) -> str:
+    return (
+        f"the pronunciation of {written!r} is left to the voice: it cannot be told one, and there "
+        "is no alias for it"
+    )
 
 
 def check_text(text: str) -> None:
@@ -168,12 +176,36 @@ def check_text(text: str) -> None:
         raise invalid(_nothing_to_speak(text), param="input", code="nothing_to_speak")
 
 
-def _pieces(passage: Passage, language: str, max_chars: int) -> Iterator[tuple[int, int, Break]]:
+def _pieces(
+    passage: Passage, language: str, max_chars: int, boundaries: Sequence[int]
+) -> Iterator[tuple[int, int, Break]]:
     """Parts of a passage's text short enough to be spoken, with the breaks after them."""
     text = passage.spanned.text
     for start, end in sentences(text, language.partition("-")[0].lower(), max_chars):
         break_after = Break.SENTENCE if end < len(text) else Break.NONE
-        yield from cut(text, start, end, max_chars, break_after)
+        pieces = cut(text, start, end, max_chars, break_after)
+        if not boundaries:
+            yield from pieces
+            continue
+        for piece in pieces:
+            yield from _split(passage.spanned, piece, boundaries)
+
+
+def _split(
+    passage: Spanned, piece: tuple[int, int, Break], boundaries: Sequence[int]
+) -> Iterator[tuple[int, int, Break]]:
+    """Divide a piece where the markup wants it."""
+    start, end, break_after = piece
+    first, last = passage.span(start, end)
+    for boundary in boundaries[bisect_right(boundaries, first) : bisect_left(boundaries, last)]:
+        at = passage.index_of(boundary, start, end)
+        part = passage.text[start:at]
+        if part.strip():
+            yield start, start + len(part.rstrip()), Break.NONE
+            rest = passage.text[at:end]
+            start = at + len(rest) - len(rest.lstrip())
+    if start < end:
+        yield start, end, break_after
 
 
 def _nothing_to_speak(text: str) -> str:
@@ -186,7 +218,7 @@ def _nothing_to_speak(text: str) -> str:
     return f"input {found}; expected at least one letter, number or symbol to speak"
 
 
-def _warnings(cast: Cast, lines: Sequence[Line], segments: Sequence[Segment]) -> list[str]:
+def _warnings(cast: Cast, lines: Sequence[Line], pieces: Sequence[_Piece]) -> list[str]:
     if not cast.is_dialogue:
         return []
     first_label = next((line for line in lines if line.voice is not None), None)
@@ -195,7 +227,7 @@ def _warnings(cast: Cast, lines: Sequence[Line], segments: Sequence[Segment]) ->
             "no line of input begins with the name of a listed speaker and a colon; "
             f"the voice of the first speaker, {cast.first_voice!r}, reads all of it"
         ]
-    if segments[0].start < first_label.start:
+    if pieces[0].start < first_label.start:
         return [
             "input has text before the first speaker's label; "
             f"the voice of the first speaker, {cast.first_voice!r}, reads it"

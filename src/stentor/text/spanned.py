@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
 from stentor.text.characters import INVISIBLE, JOINERS
@@ -67,6 +67,10 @@ class Spanned:
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The range of the source that the non-empty range `[start, end)` of `text` came from."""
         return self._source_of(start), self._source_of(end - 1) + 1
+
+    def index_of(self, offset: int, start: int, end: int) -> int:
+        """The first place in `[start, end)` of `text` that came from `offset` on; `end` if none."""
+        return bisect_left(range(end), offset, start, key=self._source_of)
 
     def _source_of(self, index: int) -> int:
         piece = bisect_right(self._starts, index) - 1
