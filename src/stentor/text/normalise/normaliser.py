@@ -1,0 +1,34 @@
+"""The written form of a passage into its spoken form, in any language."""
+
+from __future__ import annotations
+
+from stentor.text.normalise.languages import grammar
+from stentor.text.normalise.options import NormaliseOptions
+from stentor.text.normalise.scan import scan
+from stentor.text.normalise.shouting import is_shouted
+from stentor.text.rewrites import Rewrite, Rewritten
+
+_DEFAULT = NormaliseOptions()
+
+
+def normalise(
+    text: str, language: str = "en", options: NormaliseOptions = _DEFAULT
+) -> list[Rewrite]:
+    """What is said differently from how it is written.
+
+    Args:
+        text: one passage of plain text: a line, a paragraph or a sentence.
+        language: BCP 47 or ISO 639-1; there are no rewrites for those without rules.
+
+    Returns:
+        Rewrites in order, without overlaps; what they do not touch is said as it is written.
+    """
+    rules = grammar(language.lower().replace("_", "-").partition("-")[0])
+    if rules is None:
+        return []
+    return scan(text, rules, is_shouted(text, rules.kept))
+
+
+def spoken(text: str, language: str = "en", options: NormaliseOptions = _DEFAULT) -> str:
+    """`text` as it is said; see `normalise`."""
+    return Rewritten(text, normalise(text, language, options)).text
