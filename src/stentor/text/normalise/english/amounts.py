@@ -8,7 +8,8 @@ from stentor.text.normalise.vocabulary import Vocabulary
 
 _MINUS = "-−–"
 _POWERS = {"2": "square", "²": "square", "3": "cubic", "³": "cubic"}
-_BEHIND = {"square": " squared", "cubic": " cubed"}
+_BEHIND = {"2": "squared", "²": "squared", "3": "cubed", "³": "cubed"}
+_LENGTHS = ("meter", "foot", "inch", "yard", "mile")
 
 
 class Money:
@@ -79,10 +80,12 @@ class Measures:
 
     Args:
         units: by symbol: one, several.
+        rates: units that are only known behind "per".
     """
 
-    def __init__(self, units: Vocabulary) -> None:
+    def __init__(self, units: Vocabulary, rates: Vocabulary) -> None:
         self._units = units
+        self._rates = rates
 
     def unit(self, written: str, value: str = "", gap: str = "") -> str:
         """A unit, in the singular for a `value` of one and behind a hyphen ("a ten-mile run").
@@ -95,14 +98,22 @@ class Measures:
             return found[column]
         if slash:
             return f"{self.unit(above, value)} per {self.rate(below)}"
-        unit, power = _power(written)
+        unit, exponent = _split(written)
         said = self._known(unit)[column]
-        return f"{power} {said}" if power else said
+        return f"{power(exponent)}{said}" if exponent else said
 
-    def rate(self, written: str) -> str:
-        """The unit that something is divided by: "second squared"."""
-        unit, power = (written, "") if self._units.get(written) else _power(written)
-        return f"{self._known(unit)[0]}{powered(power)}"
+    def rate(self, written: str, exponent: str = "") -> str:
+        """The unit that something is divided by: "second squared", "cubic meter"."""
+        if not exponent and not self._units.get(written):
+            written, exponent = _split(written)
+        found = self._units.get(written) or self._rates.get(written)
+        if found is None:
+            raise NoReading
+        if not exponent:
+            return found[0]
+        if found[0].endswith(_LENGTHS):
+            return f"{power(exponent)}{found[0]}"
+        return f"{found[0]} {_BEHIND[exponent[-1]]}"
 
     def _known(self, unit: str) -> tuple[str, ...]:
         found = self._units.get(unit)
@@ -111,16 +122,11 @@ class Measures:
         return found
 
 
-def _power(written: str) -> tuple[str, str]:
-    power = _POWERS.get(written[-1:], "")
-    return (written.rstrip("23²³^").strip(), power) if power else (written, "")
+def _split(written: str) -> tuple[str, str]:
+    unit = written.rstrip("23²³^")
+    return unit.strip(), written[len(unit) :]
 
 
 def power(written: str) -> str:
     """An exponent before the unit, with a space behind."""
     return f"{_POWERS[written[-1]]} "
-
-
-def powered(written: str) -> str:
-    """An exponent or its word behind the unit, with a space before; nothing for none."""
-    return _BEHIND.get(_POWERS.get(written[-1:], written), "")

@@ -26,8 +26,8 @@ FILES = (
     "ranges",
     "roman",
     "abbreviations",
-    "numbers",
     "codes",
+    "numbers",
     "symbols",
 )
 
@@ -42,7 +42,7 @@ def english() -> Grammar:
 def readings(tables: dict[str, Vocabulary]) -> dict[str, Reading]:
     """What the rules' templates may call, by name: the tables and the functions."""
     money = Money(tables["currency"], tables["scale"])
-    measures = Measures(tables["unit"])
+    measures = Measures(tables["unit"], tables["per"])
     return {
         **{name: _lookup(table) for name, table in tables.items()},
         "amount": money.amount,
@@ -59,8 +59,7 @@ def readings(tables: dict[str, Vocabulary]) -> dict[str, Reading]:
         "minus": lambda written: "minus ",
         "pence": lambda written: money.amount(f"0.{written.zfill(2)}", "£"),
         "power": amounts.power,
-        "powered": amounts.powered,
-        "unit_below": measures.rate,
+        "rate": measures.rate,
         "units": measures.unit,
         "vulgar": numbers.vulgar,
         "with_vulgar": numbers.with_vulgar,
@@ -112,14 +111,18 @@ def _lookup(table: Vocabulary) -> Reading:
 
 def _formula(operators: Vocabulary) -> Reading:
     def read(written: str) -> str:
-        said = []
+        said: list[str] = []
+        last = ""
         for piece in _FORMULA.findall(written):
-            if known := operators.get(piece):
+            if piece == "x" and last[:1].isdigit() and " x " in written:
+                said.append("times")
+            elif known := operators.get(piece):
                 said.append("minus" if piece in "-−–" else known[0])
             elif piece[0].isdigit():
                 said.append(numbers.number(piece))
             else:
                 said.append(_EXPONENTS.get(piece, piece))
+            last = piece
         return " ".join(said)
 
     return read
