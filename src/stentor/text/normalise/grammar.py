@@ -8,6 +8,7 @@ A file has an array `rule`; each rule has
   unless `inside = true` (may begin there) or `open = true` (may end there). Repetitions have
   bounds, so that no text takes more than linear time.
 - `say`: a template (see `template`); none to leave what matches as it is.
+- `ends = true`: a full stop at its end is also that of a sentence if a capital follows.
 - `on`: what its first character is: `digit`, `letter`, `upper`, or the characters themselves.
   The file's own `on` holds where a rule has none.
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from stentor.text.normalise.template import Reading, Template
@@ -35,12 +37,14 @@ class Rule(NamedTuple):
     Attributes:
         on: names of classes of characters, or characters.
         say: None to leave what matches as it is.
+        ends: a full stop at its end may also be that of a sentence.
     """
 
     name: str
     pattern: re.Pattern[str]
     say: Template | None
     on: tuple[str, ...]
+    ends: bool
 
 
 class Grammar:
@@ -49,14 +53,22 @@ class Grammar:
     Args:
         digits: reads what no rule has read: figures of any length.
         kept: words that stay in capitals where everything is in capitals.
+        spelled: abbreviations that voices take for words, with their letters in IPA.
     """
 
-    __slots__ = ("_by_first", "_special", "digits", "kept", "rules")
+    __slots__ = ("_by_first", "_special", "digits", "kept", "rules", "spelled")
 
-    def __init__(self, rules: Iterable[Rule], digits: Reading, kept: frozenset[str]) -> None:
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        digits: Reading,
+        kept: frozenset[str] = frozenset(),
+        spelled: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.rules = tuple(rules)
         self.digits = digits
         self.kept = kept
+        self.spelled = spelled
         self._by_first: dict[str, tuple[Rule, ...]] = {}
         self._special = {
             char for rule in self.rules for on in rule.on if on not in _CLASSES for char in on
@@ -105,8 +117,8 @@ def read_rules(
     found = []
     for name in names:
         file = tomllib.loads((place / f"{name}.toml").read_text(encoding="utf-8"))
-        for entry in file["rule"]:
-            found.append(_rule(name, entry, file.get("on", []), patterns, readings))
+        on = file.get("on", [])
+        found += [_rule(name, entry, on, patterns, readings) for entry in file["rule"]]
     return found
 
 
@@ -124,7 +136,13 @@ def _rule(
     flags = re.NOFLAG if entry.get("case") else re.IGNORECASE
     say = Template(entry["say"], readings) if "say" in entry else None
     pattern = re.compile(f"{start}(?:{body}){end}", flags)
-    return Rule(f"{file}: {entry['match']}", pattern, say, tuple(entry.get("on", on)))
+    return Rule(
+        f"{file}: {entry['match']}",
+        pattern,
+        say,
+        tuple(entry.get("on", on)),
+        entry.get("ends", False),
+    )
 
 
 def _ascii_figures(piece: str) -> str:

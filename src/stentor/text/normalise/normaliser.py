@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from stentor.text.normalise.emoji import emoji_rewrites
+from stentor.text.normalise.joining import set_apart, spelled_out
 from stentor.text.normalise.languages import grammar
 from stentor.text.normalise.options import NormaliseOptions
 from stentor.text.normalise.scan import scan
 from stentor.text.normalise.shouting import is_shouted
-from stentor.text.rewrites import Rewrite, Rewritten
+from stentor.text.rewrites import Rewrite, Rewritten, merged
 
 _DEFAULT = NormaliseOptions()
 
@@ -23,10 +25,15 @@ def normalise(
     Returns:
         Rewrites in order, without overlaps; what they do not touch is said as it is written.
     """
-    rules = grammar(language.lower().replace("_", "-").partition("-")[0])
+    code = language.lower().replace("_", "-").partition("-")[0]
+    rules = grammar(code)
     if rules is None:
         return []
-    return scan(text, rules, is_shouted(text, rules.kept))
+    found = merged(
+        list(emoji_rewrites(text, code, options.emoji)),
+        scan(text, rules, is_shouted(text, rules.kept)),
+    )
+    return list(spelled_out(text, set_apart(text, found), rules.spelled))
 
 
 def spoken(text: str, language: str = "en", options: NormaliseOptions = _DEFAULT) -> str:

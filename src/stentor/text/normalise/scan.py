@@ -10,13 +10,16 @@ from stentor.text.normalise.grammar import Grammar, Rule
 from stentor.text.normalise.template import NoReading
 from stentor.text.rewrites import Rewrite
 
-_TOKEN = re.compile(r"[0-9]+|[^\W\d_]+|[^\w\s]|_")
+# Bounded, so that a rule that reads only the beginning of a flood does not make it quadratic.
+_TOKEN = re.compile(r"[0-9]{1,600}|[^\W\d_]{1,100}|[^\w\s]|_")
+_ORNAMENT = re.compile(r"([^\w\s])\1{2,}")
+_SENTENCE = re.compile(r" [\"'“‘(]?[A-Z][a-z]")
 _FIGURES_AT_ONCE = 12
 """What no rule reads is cut, so that a flood of figures can still be cut where it is long."""
 
 
 def scan(text: str, grammar: Grammar, shouted: bool) -> list[Rewrite]:
-    """The rewrites of a text, in order, without overlaps.
+    """The rewrites of a text, in order, without overlaps; words of neighbours may still touch.
 
     Args:
         shouted: the text is in capitals for emphasis: words that no rule knows are said in
@@ -26,16 +29,19 @@ def scan(text: str, grammar: Grammar, shouted: bool) -> list[Rewrite]:
     position = 0
     while token := _TOKEN.search(text, position):
         start, position = token.span()
+        if ornament := _ORNAMENT.match(text, start):
+            position = ornament.end()
+            continue
         match, said = _read(text, start, grammar)
         if match is not None:
             position = match.end()
             if said is not None:
-                found += _trimmed(text, start, position, said)
+                found += _trimmed(text, start, position, said, grammar)
         elif text[start] in "0123456789":
             found += _figures(text, start, position, grammar)
         elif shouted:
             found += _quietened(text, start, position, grammar)
-    return list(_set_apart(text, found))
+    return found
 
 
 def _read(text: str, start: int, grammar: Grammar) -> tuple[re.Match[str] | None, str | None]:
@@ -56,8 +62,11 @@ def _said(rule: Rule, match: re.Match[str]) -> str:
     assert rule.say is not None
     said = rule.say.fill(match)
     # The full stop of an abbreviation at the end is that of the sentence, too.
-    last = match.end() == len(match.string) and match[0].endswith(".")
-    return f"{said}." if last and not said.endswith(".") else said
+    if not match[0].endswith(".") or said.endswith("."):
+        return said
+    text, end = match.string, match.end()
+    ends = end == len(text) or (rule.ends and _SENTENCE.match(text, end))
+    return f"{said}." if ends else said
 
 
 def _figures(text: str, start: int, end: int, grammar: Grammar) -> Iterator[Rewrite]:
@@ -72,36 +81,19 @@ def _quietened(text: str, start: int, end: int, grammar: Grammar) -> Iterator[Re
         yield Rewrite(start, end, word.capitalize() if start == 0 else word.lower())
 
 
-def _trimmed(text: str, start: int, end: int, said: str) -> Iterator[Rewrite]:
+def _trimmed(text: str, start: int, end: int, said: str, grammar: Grammar) -> Iterator[Rewrite]:
     """Leave out the words at both ends that are said as they are written."""
     written = text[start:end]
     if said == written:
         return
     while True:
-        space = written.find(" ") + 1
-        if not space or written[:space] != said[:space]:
+        head, space, rest = written.partition(" ")
+        if not space or head in grammar.spelled or not said.startswith(head + space):
             break
-        written, said, start = written[space:], said[space:], start + space
+        written, said, start = rest, said[len(head) + 1 :], start + len(head) + 1
     while True:
-        space = written.rfind(" ")
-        if space < 0 or not said.endswith(written[space:]):
+        rest, space, last = written.rpartition(" ")
+        if not space or last in grammar.spelled or not said.endswith(space + last):
             break
-        said, end, written = said[: space - len(written)], end - len(written) + space, written[:space]
+        written, said, end = rest, said[: -len(last) - 1], end - len(last) - 1
     yield Rewrite(start, end, said)
-
-
-def _set_apart(text: str, rewrites: list[Rewrite]) -> Iterator[Rewrite]:
-    """Put spaces where words would run into each other."""
-    last = ""
-    position = 0
-    for index, one in enumerate(rewrites):
-        before = text[one.start - 1 : one.start] if one.start > position else last
-        said = one.text
-        if said and before and before.isalnum() and said[0].isalnum():
-            said = f" {said}"
-        adjoins = index + 1 < len(rewrites) and rewrites[index + 1].start == one.end
-        after = "" if adjoins else text[one.end : one.end + 1]
-        if said and after and after.isalnum() and said[-1].isalnum():
-            said = f"{said} "
-        yield Rewrite(one.start, one.end, said)
-        last, position = said[-1:] or before, one.end

@@ -3,8 +3,8 @@
     [{weekday|weekday}, ]the {day|ordinal} of {month|month}
 
 `{part}` is the part as it is written, `{part|reading}` what a reading makes of it; further names
-after colons are parts that the reading is given as well. A word in single quotes may stand for a part. What stands in
-square brackets is said only if all its parts were found.
+after colons are parts that the reading is given as well. A word in single quotes may stand for a
+part. What stands in square brackets is said only if all its parts were found.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 Reading = Callable[..., str]
 
 
-class NoReading(Exception):  # noqa: N818 - not an error: the next rule is asked
+class NoReading(Exception):
     """What was found is not what the rule took it for."""
 
 

@@ -31,6 +31,10 @@ class Vocabulary:
         """The columns after the first of the line of `written`; None if it has no line."""
         return self._rows.get(written) or self._rows.get(written.lower())
 
+    def row(self, form: str) -> tuple[str, ...]:
+        """The columns after the first of a form that the table has."""
+        return self._rows[form]
+
     def alternatives(self) -> str:
         """A pattern that matches any form of the table, the longest first."""
         return "|".join(re.escape(form) for form in sorted(self._rows, key=len, reverse=True))

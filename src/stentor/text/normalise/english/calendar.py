@@ -13,9 +13,20 @@ from stentor.text.normalise.english.numbers import (
 )
 from stentor.text.normalise.template import NoReading
 
-MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 _TIME = re.compile(
     r"(\d{1,2})(?:[:.](\d{2}))?(?:[:](\d{2}))? ?([ap])?\.?(?:m\.?)?(?: ?([a-z.]+))?", re.IGNORECASE
 )
@@ -143,5 +154,9 @@ def house(written: str) -> str:
             return cardinal(figures)
         return f"{below_hundred(int(first))} hundred"
     if rest < 10:
-        return digits(figures) if len(first) == 1 else f"{below_hundred(int(first))} zero {digits(str(rest))}"
+        return (
+            digits(figures)
+            if len(first) == 1
+            else f"{below_hundred(int(first))} zero {digits(str(rest))}"
+        )
     return f"{below_hundred(int(first))} {below_hundred(rest)}"

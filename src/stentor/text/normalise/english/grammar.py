@@ -10,8 +10,8 @@ from stentor.text.normalise.grammar import Grammar, read_rules
 from stentor.text.normalise.template import NoReading, Reading
 from stentor.text.normalise.vocabulary import Vocabulary, vocabularies
 
-_FORMULA = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]|[<>=!~]=|[^\w\s]|[²³]")
-_EXPONENTS = {"²": "squared", "³": "cubed"}
+_FORMULA = re.compile(r"\^[23](?!\d)|\d+(?:\.\d+)?|[^\W\d_]|[<>=!~]=|[^\w\s]|[²³]")
+_EXPONENTS = {"²": "squared", "^2": "squared", "³": "cubed", "^3": "cubed"}
 FILES = (
     "protected",
     "electronic",
@@ -36,7 +36,8 @@ def english() -> Grammar:
     """The grammar of English, from its files."""
     tables = vocabularies("en")
     rules = read_rules("en", FILES, tables, readings(tables))
-    return Grammar(rules, numbers.counted, frozenset(tables["initialisms"]))
+    spelled = {word: tables["spelled"].row(word)[0] for word in tables["spelled"]}
+    return Grammar(rules, numbers.counted, frozenset(tables["initialisms"]), spelled)
 
 
 def readings(tables: dict[str, Vocabulary]) -> dict[str, Reading]:
@@ -47,7 +48,6 @@ def readings(tables: dict[str, Vocabulary]) -> dict[str, Reading]:
         **{name: _lookup(table) for name, table in tables.items()},
         "amount": money.amount,
         "ampersands": lambda written: " and ".join(written.split("&")),
-        "apart": _apart(tables["symbol"]),
         "by": _by,
         "cents": money.cents,
         "coded_and": numbers.counted,
@@ -134,11 +134,6 @@ def _counted_or_letter(written: str) -> str:
 
 def _by(written: str) -> str:
     return f" by {numbers.number(written.strip(' x×'))}"
-
-
-def _apart(symbols: Vocabulary) -> Reading:
-    read = _lookup(symbols)
-    return lambda written: f" {read(written)} "
 
 
 def _letters(written: str) -> str:
