@@ -24,7 +24,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from stentor.text.normalise.template import Reading, Template
-from stentor.text.normalise.vocabulary import Vocabulary, folder
+from stentor.text.normalise.vocabulary import Vocabulary, data
 
 _MACRO = re.compile(r"(?<!\(\?P)(?<!\(\?)<(?:(\w*)(:|=))?(\w+)>")
 _FIGURE = re.compile(r"\[(?:\\.|[^\]\\])*\]|\\d|\\.")
@@ -100,26 +100,34 @@ def _other(char: str) -> str:
 
 
 def read_rules(
-    language: str,
+    macros: Iterable[str],
     names: Iterable[str],
     tables: Mapping[str, Vocabulary],
     readings: Mapping[str, Reading],
 ) -> list[Rule]:
-    """The rules of a language's files, in order; `macros.toml` has the macros.
+    """The rules of several files, in order.
+
+    Args:
+        macros: files of macros: names to patterns, which may have macros in turn.
+        names: files of rules, by their paths without suffix under the data.
 
     Raises:
         KeyError: a macro or a reading that there is none of.
         ValueError: a file that is not as described above.
     """
-    place = folder(language)
-    macros = tomllib.loads((place / "macros.toml").read_text(encoding="utf-8"))
-    patterns = {name: table.alternatives() for name, table in tables.items()} | macros
+    patterns = {name: table.alternatives() for name, table in tables.items()}
+    for name in macros:
+        patterns |= _toml(name)
     found = []
     for name in names:
-        file = tomllib.loads((place / f"{name}.toml").read_text(encoding="utf-8"))
+        file = _toml(name)
         on = file.get("on", [])
         found += [_rule(name, entry, on, patterns, readings) for entry in file["rule"]]
     return found
+
+
+def _toml(name: str) -> dict[str, Any]:
+    return tomllib.loads((data() / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def _rule(

@@ -8,10 +8,15 @@ from stentor.text.normalise.grammar import Grammar
 
 
 @lru_cache(maxsize=16)
-def grammar(language: str) -> Grammar | None:
-    """The rules of a language by its ISO 639-1 code; None if there are none. Read once."""
-    if language == "en":
+def grammar(tag: str) -> Grammar | None:
+    """The rules of a language by its BCP 47 tag in lower case; None if there are none.
+
+    They are read at the first use, and kept.
+    """
+    if tag.partition("-")[0] == "en":
         from stentor.text.normalise.english.grammar import english
 
         return english()
-    return None
+    from stentor.text.normalise.european import european
+
+    return european(tag)

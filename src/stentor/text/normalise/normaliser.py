@@ -8,6 +8,7 @@ from stentor.text.normalise.languages import grammar
 from stentor.text.normalise.options import NormaliseOptions
 from stentor.text.normalise.scan import scan
 from stentor.text.normalise.shouting import is_shouted
+from stentor.text.normalise.wfst import LANGUAGES, wfst_rewrites
 from stentor.text.rewrites import Rewrite, Rewritten, merged
 
 _DEFAULT = NormaliseOptions()
@@ -25,12 +26,16 @@ def normalise(
     Returns:
         Rewrites in order, without overlaps; what they do not touch is said as it is written.
     """
-    code = language.lower().replace("_", "-").partition("-")[0]
-    rules = grammar(code)
-    if rules is None:
+    tag = language.lower().replace("_", "-")
+    code = tag.partition("-")[0]
+    rules = None if code in LANGUAGES else grammar(tag)
+    if rules is None and code not in LANGUAGES:
         return []
+    emoji = list(emoji_rewrites(text, code, options.emoji))
+    if rules is None:
+        return merged(emoji, list(wfst_rewrites(text, code)))
     found = merged(
-        list(emoji_rewrites(text, code, options.emoji)),
+        emoji,
         scan(text, rules, is_shouted(text, rules.kept)),
     )
     return list(spelled_out(text, set_apart(text, found), rules.spelled))

@@ -8,9 +8,9 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 
-def folder(language: str) -> Traversable:
-    """Where the files of a language are."""
-    return files("stentor.text.normalise") / "data" / language
+def data() -> Traversable:
+    """Where the files of all languages are, one folder for each."""
+    return files("stentor.text.normalise") / "data"
 
 
 class Vocabulary:
@@ -51,7 +51,7 @@ def vocabularies(language: str) -> dict[str, Vocabulary]:
     """The tables of a language, by the names of their files. A first column may hold several
     forms with `|` between them."""
     found = {}
-    for file in folder(language).iterdir():
+    for file in (data() / language).iterdir():
         name, _, suffix = file.name.partition(".")
         if suffix == "tsv":
             rows: dict[str, tuple[str, ...]] = {}

@@ -1,11 +1,10 @@
-"""Codes, addresses on the net and telephone numbers in English."""
+"""Codes and telephone numbers in English."""
 
 from __future__ import annotations
 
 import re
 
 from stentor.text.normalise.english.numbers import cardinal, coded, digits
-from stentor.text.normalise.vocabulary import Vocabulary
 
 _PIECES = re.compile(r"[0-9]+|[^\W\d_]+|.", re.DOTALL)
 _CAMEL = re.compile(r"[0-9]+|[^\W\d_](?:[^\W\d_A-Z]+|[A-Z]*(?![^\W\d_A-Z]))")
@@ -56,28 +55,3 @@ def telephone(written: str) -> str:
         else:
             groups.append(group)
     return ", ".join(groups)
-
-
-class Electronic:
-    """Reads e-mail addresses, URLs and names of hosts and files.
-
-    Args:
-        signs: how their punctuation is read.
-        words: how some of their parts are read.
-    """
-
-    def __init__(self, signs: Vocabulary, words: Vocabulary) -> None:
-        self._signs = signs
-        self._words = words
-
-    def __call__(self, written: str) -> str:
-        """Words as they are, signs by name, figures one by one unless the number is round."""
-        said = []
-        for piece in _PIECES.findall(written):
-            if piece.isascii() and piece.isdigit():
-                round_one = len(piece) == 4 and piece.endswith("000") and piece[0] != "0"
-                said.append(cardinal(piece) if round_one else digits(piece))
-            else:
-                known = self._words.get(piece) or self._signs.get(piece)
-                said.append(known[0] if known else piece)
-        return " ".join(said)

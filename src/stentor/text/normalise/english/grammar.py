@@ -7,6 +7,7 @@ import re
 from stentor.text.normalise.english import amounts, calendar, codes, numbers
 from stentor.text.normalise.english.amounts import Measures, Money
 from stentor.text.normalise.grammar import Grammar, read_rules
+from stentor.text.normalise.net import Electronic
 from stentor.text.normalise.template import NoReading, Reading
 from stentor.text.normalise.vocabulary import Vocabulary, vocabularies
 
@@ -35,7 +36,7 @@ FILES = (
 def english() -> Grammar:
     """The grammar of English, from its files."""
     tables = vocabularies("en")
-    rules = read_rules("en", FILES, tables, readings(tables))
+    rules = read_rules(["en/macros"], [f"en/{name}" for name in FILES], tables, readings(tables))
     spelled = {word: tables["spelled"].row(word)[0] for word in tables["spelled"]}
     return Grammar(rules, numbers.counted, frozenset(tables["initialisms"]), spelled)
 
@@ -70,7 +71,9 @@ def readings(tables: dict[str, Vocabulary]) -> dict[str, Reading]:
         "currencies": money.names,
         "decade": calendar.decade,
         "digits": numbers.digits,
-        "electronic": codes.Electronic(tables["sign"], tables["net_word"]),
+        "electronic": Electronic(
+            tables["sign"], tables["net_word"], numbers.digits, numbers.cardinal
+        ),
         "fraction": numbers.fraction,
         "house": calendar.house,
         "large": money.large,
