@@ -76,6 +76,7 @@ def readings(tables: dict[str, Vocabulary]) -> dict[str, Reading]:
         ),
         "fraction": numbers.fraction,
         "house": calendar.house,
+        "join": lambda written: " to " if written.strip() in "-–—" else written,
         "large": money.large,
         "letters": _letters,
         "lower": str.lower,
