@@ -8,7 +8,12 @@ from typing import Literal
 
 from stentor.text.rewrites import Rewrite
 
-_PERHAPS = re.compile("[\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff]")
+_SINGLE = "\u00a9\u00ae\u203c-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+_RUN = re.compile(
+    f"(?:[0-9#*]\ufe0f?\u20e3|[{_SINGLE}])"
+    f"(?:[0-9#*]\ufe0f?\u20e3|[{_SINGLE}\u200d\ufe0f\U000e0020-\U000e007f]){{0,63}}"
+)
+"""What may be emoji, in pieces: the package's time grows with the square of what is joined."""
 _AS_TEXT = "\u2600"
 """Characters before it are signs like ™ and ▶ unless they are followed by a variation selector."""
 _MODIFIERS = re.compile("[\U0001f3fb-\U0001f3ff]")
@@ -22,7 +27,8 @@ def emoji_rewrites(
     Args:
         language: ISO 639-1; English names where there are none.
     """
-    if wanted == "keep" or not _PERHAPS.search(text):
+    runs = [] if wanted == "keep" else list(_RUN.finditer(text))
+    if not runs:
         return
     import emoji
 
@@ -30,16 +36,16 @@ def emoji_rewrites(
     if names != "en":
         emoji.config.load_language(names)
     last, end = "", 0
-    for token in emoji.analyze(text, non_emoji=False, join_emoji=True):
-        match = token.value
-        assert not isinstance(match, str)
-        if match.emoji[0] < _AS_TEXT and "\ufe0f" not in match.emoji:
-            continue
-        said = ""
-        if wanted == "speak" and not (match.emoji == last and match.start == end):
-            said = _name(match.emoji, names)
-        yield Rewrite(match.start, match.end, said)
-        last, end = match.emoji, match.end
+    for run in runs:
+        for token in emoji.emoji_list(run[0]):
+            char = str(token["emoji"])
+            start = run.start() + int(token["match_start"])
+            if char[0] < _AS_TEXT and "\ufe0f" not in char:
+                continue
+            repeated = char == last and start == end
+            last, end = char, run.start() + int(token["match_end"])
+            said = _name(char, names) if wanted == "speak" and not repeated else ""
+            yield Rewrite(start, end, said)
 
 
 def _name(char: str, language: str) -> str:

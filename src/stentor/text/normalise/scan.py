@@ -77,7 +77,9 @@ def _figures(text: str, start: int, end: int, grammar: Grammar) -> Iterator[Rewr
 
 def _quietened(text: str, start: int, end: int, grammar: Grammar) -> Iterator[Rewrite]:
     word = text[start:end]
-    if len(word) > 1 and word not in grammar.kept and word != word.lower():
+    if len(word) == 1 and word != "A" and text[start - 1 : start] not in ("'", "’"):
+        return
+    if word not in grammar.kept and word != word.lower():
         yield Rewrite(start, end, word.capitalize() if start == 0 else word.lower())
 
 
