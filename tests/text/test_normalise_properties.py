@@ -31,6 +31,7 @@ def numbers_of(text: str) -> str:
 @example("1." * 50, "en", "speak")
 @example("\ud800 5", "en", "speak")
 @example("🏽👍🏽‍", "en", "speak")
+@example("http://0😂", "en", "speak")
 def test_rewrites_are_in_order_apart_and_in_the_text(text: str, language: str, emoji: str) -> None:
     options = NormaliseOptions(emoji=emoji)  # type: ignore[arg-type]
     rewrites = normalise(text, language, options)

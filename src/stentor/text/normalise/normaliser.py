@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from stentor.text.normalise.emoji import emoji_rewrites
 from stentor.text.normalise.joining import set_apart, spelled_out
 from stentor.text.normalise.languages import grammar
@@ -32,13 +34,21 @@ def normalise(
     if rules is None and code not in LANGUAGES:
         return []
     emoji = list(emoji_rewrites(text, code, options.emoji))
+    rest = _without(text, emoji)
     if rules is None:
-        return merged(emoji, list(wfst_rewrites(text, code)))
-    found = merged(
-        emoji,
-        scan(text, rules, is_shouted(text, rules.kept)),
-    )
+        return merged(emoji, list(wfst_rewrites(rest, code)))
+    found = merged(emoji, scan(rest, rules, is_shouted(rest, rules.kept)))
     return list(spelled_out(text, set_apart(text, found), rules.spelled))
+
+
+def _without(text: str, taken: Iterable[Rewrite]) -> str:
+    """`text` with line breaks, which no rule reads across, where it is rewritten already."""
+    parts = []
+    position = 0
+    for one in taken:
+        parts += [text[position : one.start], "\n" * (one.end - one.start)]
+        position = one.end
+    return "".join([*parts, text[position:]])
 
 
 def spoken(text: str, language: str = "en", options: NormaliseOptions = _DEFAULT) -> str:

@@ -12,6 +12,7 @@ from stentor.text.normalise.template import NoReading, Reading
 from stentor.text.normalise.vocabulary import Vocabulary, vocabularies
 
 _FORMULA = re.compile(r"\^[23](?!\d)|\d+(?:\.\d+)?|[^\W\d_]|[<>=!~]=|[^\w\s]|[²³]")
+_NUMBERED_BOOKS = {"1": "First", "2": "Second", "3": "Third"}
 _EXPONENTS = {"²": "squared", "^2": "squared", "³": "cubed", "^3": "cubed"}
 FILES = (
     "protected",
@@ -49,6 +50,7 @@ def readings(tables: dict[str, Vocabulary]) -> dict[str, Reading]:
         **{name: _lookup(table) for name, table in tables.items()},
         "amount": money.amount,
         "ampersands": lambda written: " and ".join(written.split("&")),
+        "bible": _bible(tables["bible"]),
         "by": _by,
         "cents": money.cents,
         "coded_and": numbers.counted,
@@ -138,6 +140,17 @@ def _counted_or_letter(written: str) -> str:
 
 def _by(written: str) -> str:
     return f" by {numbers.number(written.strip(' x×'))}"
+
+
+def _bible(books: Vocabulary) -> Reading:
+    read = _lookup(books)
+
+    def book(written: str) -> str:
+        number, space, name = written.rpartition(" ")
+        said = _NUMBERED_BOOKS[number] if number else ""
+        return f"{said}{space}{read(name)}"
+
+    return book
 
 
 def _letters(written: str) -> str:
