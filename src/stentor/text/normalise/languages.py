@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from stentor.text.normalise.grammar import Grammar
+if TYPE_CHECKING:
+    from stentor.text.normalise.grammar import Grammar
 
 
 @lru_cache(maxsize=16)

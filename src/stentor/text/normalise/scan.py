@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from stentor.text.normalise.grammar import Grammar, Rule
 from stentor.text.normalise.template import NoReading
 from stentor.text.rewrites import Rewrite
+
+if TYPE_CHECKING:
+    from stentor.text.normalise.grammar import Grammar, Rule
 
 # Bounded, so that a rule that reads only the beginning of a flood does not make it quadratic.
 _TOKEN = re.compile(r"[0-9]{1,600}|[^\W\d_]{1,100}|[^\w\s]|_")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -70,6 +69,8 @@ def _normaliser(language: str) -> Normalizer:
 
 
 def _differences(start: int, written: str, said: str) -> Iterator[Rewrite]:
+    from difflib import SequenceMatcher
+
     matcher = SequenceMatcher(None, written, said, autojunk=False)
     for tag, first, last, begin, end in matcher.get_opcodes():
         if tag != "equal":
