@@ -1,0 +1,1 @@
+"""How English reads what is found by the rules in `data/en`."""
