@@ -29,6 +29,7 @@ from stentor.jobs.sqlite import SqliteStore
 from stentor.synthesis.direct import DirectSpeaker
 from stentor.synthesis.values import Speaker, Speech
 from stentor.text.plan import plan
+from stentor.text.reading import Reading
 
 ROUNDS = 5
 CORES = len(os.sched_getaffinity(0))
@@ -94,7 +95,7 @@ async def _alternate(bare: _Bare) -> tuple[dict[str, list[float]], float]:
 async def _render(voices: Voices, speaker: Speaker, folder: Path) -> tuple[float, float]:
     """Seconds of audio, and seconds that it took."""
     [target] = voices.catalogue.resolve("piper/en_US-joe-medium", param="model")
-    speech = Speech(SpeechRequest("piper/en_US-joe-medium", TEXT, "joe"), (target,))
+    speech = Speech(SpeechRequest("piper/en_US-joe-medium", TEXT, "joe"), (target,), Reading(TEXT))
     started = time.perf_counter()
     rendered = await voices.synthesizer.render(
         speech, folder / "out.mp3", speaker=speaker, listener=Silent()

@@ -21,6 +21,7 @@ from stentor.routing.targets import LocalTarget
 from stentor.synthesis.render import Synthesizer
 from stentor.synthesis.values import Speech
 from stentor.synthesis.voices import Rules
+from stentor.text.reading import Reading
 
 [MODEL] = piper.find_models(voices_dir=None, voices_package=True).models
 NOISE = np.random.default_rng(0).normal(0, 3000, 3 * 22050).astype(np.int16).tobytes()
@@ -76,7 +77,7 @@ def speech(text: str, response_format: ResponseFormat = "mp3") -> Speech:
     request = SpeechRequest(
         model="piper/x", input=text, voice="joe", response_format=response_format
     )
-    return Speech(request, (LocalTarget(MODEL, {}),))
+    return Speech(request, (LocalTarget(MODEL, {}),), Reading(text))
 
 
 @pytest.mark.parametrize("response_format", RESPONSE_FORMATS)
@@ -118,7 +119,7 @@ async def test_a_fallback_writes_a_file_of_its_own_and_says_so(
 ) -> None:
     other = msgspec.structs.replace(MODEL, name="other")
     request = speech("Fine. Fine again.", "pcm").request
-    both = Speech(request, (LocalTarget(MODEL, {}), LocalTarget(other, {})))
+    both = Speech(request, (LocalTarget(MODEL, {}), LocalTarget(other, {})), Reading(request.input))
     heard = Heard()
 
     class FirstFails(InstantSpeaker):

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 ResponseFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm", "ulaw", "alaw"]
 JobStatus = Literal["pending", "processing", "completed", "failed"]
+InputType = Literal["auto", "text", "markdown", "html", "ssml"]
 Priority = Literal["low", "normal", "high"]
 DeliveryState = Literal["pending", "delivered", "failed"]
 ErrorType = Literal[
@@ -111,6 +112,24 @@ class SpeechRequest(Struct, frozen=True, omit_defaults=True):
     enable_logging: bool | None = None
     optimize_streaming_latency: bool | None = None
     with_timestamps: bool | None = None
+    input_type: Annotated[
+        InputType | None,
+        Meta(
+            description="What the input is; `auto`, the default, takes only what is unmistakable "
+            "for SSML or HTML, and all else as plain text"
+        ),
+    ] = None
+    text_normalization: Annotated[
+        Literal["auto", "on", "off"] | None,
+        Meta(
+            description="Say numbers, dates, units and the like in words before they are spoken; "
+            "`auto`, the default: for voices that do not do so themselves"
+        ),
+    ] = None
+    emoji: Annotated[
+        Literal["speak", "drop", "keep"] | None,
+        Meta(description="Say emoji by their names (the default), leave them out, or as they are"),
+    ] = None
 
 
 class Attempt(Struct, frozen=True, omit_defaults=True):

@@ -235,6 +235,7 @@ async def open_gateway(
                     spool,
                     shared=config.cache.shared,
                 ),
+                dictionaries,
                 guard,
                 spool=spool,
                 max_input_chars=config.server.max_input_chars,

@@ -9,13 +9,16 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from stentor.contract import Attempt, SpeechRequest
+from stentor.contract import Attempt, DictionaryLocator, SpeechRequest
 from stentor.errors import SpeechError, invalid
+from stentor.lexicon.ids import is_dictionary_id
+from stentor.lexicon.lexicon import Lexicon
 from stentor.routing.catalogue import Catalogue, unserviceable
 from stentor.routing.targets import Target
 from stentor.synthesis.values import Speech
 from stentor.text.dialogue import Cast
 from stentor.text.plan import check_text
+from stentor.text.reading import read
 
 MAX_EXTRA_PARAMS = 100
 MAX_NAME_CHARS = 256
@@ -75,6 +78,34 @@ def parse(body: bytes) -> StoredRequest:
         return StoredRequest(msgspec.convert(fields, SpeechRequest), extra)
     except msgspec.ValidationError as error:
         raise _explain(str(error), fields) from error
+
+
+def own_locators(stored: StoredRequest) -> list[DictionaryLocator]:
+    """The dictionaries of this server that a request names, in its order."""
+    locators = stored.speech.pronunciation_dictionary_locators or ()
+    return [one for one in locators if is_dictionary_id(one.pronunciation_dictionary_id)]
+
+
+def pinned(stored: StoredRequest, lexicons: Sequence[Lexicon]) -> StoredRequest:
+    """The request with the versions of its dictionaries as they are now.
+
+    Args:
+        lexicons: those of `own_locators`.
+    """
+    locators = stored.speech.pronunciation_dictionary_locators
+    if not locators or not lexicons:
+        return stored
+    versions = iter(lexicons)
+    speech = msgspec.structs.replace(
+        stored.speech,
+        pronunciation_dictionary_locators=[
+            msgspec.structs.replace(one, version_id=next(versions).version_id)
+            if is_dictionary_id(one.pronunciation_dictionary_id)
+            else one
+            for one in locators
+        ],
+    )
+    return StoredRequest(speech, stored.extra_params)
 
 
 def encode(stored: StoredRequest) -> bytes:
@@ -141,11 +172,17 @@ def _literals(kinds: Iterable[Any]) -> Iterator[str]:
 
 
 def check(
-    stored: StoredRequest, catalogue: Catalogue, *, max_input_chars: int, seed: str = ""
+    stored: StoredRequest,
+    catalogue: Catalogue,
+    *,
+    max_input_chars: int,
+    seed: str = "",
+    lexicons: Sequence[Lexicon] = (),
 ) -> Speech:
     """Make sure that a request can be served, before it is accepted.
 
     Args:
+        lexicons: the dictionaries that it names, in its order.
         seed: decides which of an alias's models comes first; a job's id, so that every attempt at
             the job has the same.
 
@@ -161,7 +198,8 @@ def check(
             f"{max_input_chars} ([server] max_input_chars)",
             param="input",
         )
-    check_text(request.input)
+    reading = read(request.input, request.input_type or "auto")
+    check_text(reading.text)
     found = catalogue.resolve(request.model, param="model", seed=seed)
     for number, name in enumerate(request.fallbacks or []):
         found += catalogue.resolve(name, param=f"fallbacks[{number}]", seed=seed)
@@ -175,7 +213,7 @@ def check(
         for param, voice in voices.items():
             catalogue.check_voice(target, voice, param=param)
     able, skipped = _able(targets, request, catalogue)
-    return Speech(request, able, stored.extra_params, skipped)
+    return Speech(request, able, reading, stored.extra_params, skipped, tuple(lexicons))
 
 
 def _able(

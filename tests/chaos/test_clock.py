@@ -27,6 +27,8 @@ from stentor.jobs.runner import JobRunner
 from stentor.jobs.sqlite import SqliteStore
 from stentor.jobs.sweeper import Sweeper
 from stentor.jobs.work import Work
+from stentor.lexicon.dictionaries import Dictionaries
+from stentor.lexicon.sqlite import SqliteDictionaries
 from stentor.routing.caller import Caller
 from stentor.routing.catalogue import Catalogue
 from stentor.routing.transport import Transport
@@ -99,6 +101,7 @@ class Worker:
             self.synthesizer,
             Catalogue(MODELS, {}, {}, {}),
             checkpoints,
+            Dictionaries(SqliteDictionaries(store.writer, store.reader)),
             guard,
             spool=spool,
             max_input_chars=10_000,

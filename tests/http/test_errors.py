@@ -52,7 +52,7 @@ def assert_error(response: httpx.Response, status: int, param: str | None = None
         (
             {"pronunciation_dictionary_locators": [{"pronunciation_dictionary_id": "x"}]},
             "pronunciation_dictionary_locators",
-            "takes no pronunciation dictionaries",
+            "is no id of one that is kept here",
         ),
         (
             {"pronunciation_dictionary_locators": [{}]},

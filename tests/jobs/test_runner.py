@@ -30,6 +30,8 @@ from stentor.jobs.runner import JobRunner
 from stentor.jobs.sqlite import SqliteStore
 from stentor.jobs.store import StoreFull
 from stentor.jobs.work import Work, suspects
+from stentor.lexicon.dictionaries import Dictionaries
+from stentor.lexicon.sqlite import SqliteDictionaries
 from stentor.routing.caller import Caller
 from stentor.routing.catalogue import Catalogue
 from stentor.routing.transport import Transport
@@ -126,6 +128,7 @@ class House:
                     self.spool,
                     shared=False,
                 ),
+                Dictionaries(SqliteDictionaries(store.writer, store.reader)),
                 self.guard,
                 spool=self.spool,
                 max_input_chars=10_000,

@@ -87,6 +87,8 @@ class EngineModel(Struct, frozen=True):
     languages: list[str]
     files: dict[str, str]
     revision: str = ""
+    timestamps: bool = False
+    phonemes: bool = False
 
 
 def revision_of(package: str, files: Iterable[Path]) -> str:

@@ -33,7 +33,7 @@ from stentor.lexicon.contract import (
     PronunciationDictionaryList,
     RulesChange,
 )
-from stentor.lexicon.dictionaries import DICTIONARY_PREFIX, VERSION_PREFIX
+from stentor.lexicon.ids import DICTIONARY_PREFIX, VERSION_PREFIX
 from stentor.lexicon.rules import BadRule, Limits, Rule, read_language
 from stentor.lexicon.store import DictionaryRecord, VersionRecord
 

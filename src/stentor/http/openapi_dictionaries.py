@@ -15,7 +15,7 @@ from stentor.lexicon.contract import (
     PronunciationDictionaryList,
     RulesChange,
 )
-from stentor.lexicon.dictionaries import DICTIONARY_PREFIX, VERSION_PREFIX
+from stentor.lexicon.ids import DICTIONARY_PREFIX, VERSION_PREFIX
 
 DICTIONARY_TYPES = (
     NewDictionary,

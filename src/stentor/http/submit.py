@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import uuid_utils
@@ -39,7 +40,8 @@ from stentor.http.streaming import unless_gone
 from stentor.jobs.clock import now_ms
 from stentor.jobs.record import IdempotencyKey, JobRecord, Replay
 from stentor.jobs.store import KeyReused, QueueFull
-from stentor.requests import check, parse
+from stentor.lexicon.lexicon import Lexicon
+from stentor.requests import StoredRequest, check, own_locators, parse, pinned
 from stentor.requests import encode as encode_request
 
 
@@ -81,9 +83,13 @@ class Submission:
             gateway.webhooks.endpoints.check(webhook, owner)
         body = await read_json_body(request, headers, max_bytes=config.server.max_body_bytes)
         if len(body) > INLINE_BODY_BYTES:
-            prepared = await asyncio.to_thread(self._prepare, body, key is not None)
+            stored = await asyncio.to_thread(parse, body)
+            lexicons = await self._lexicons(stored, owner)
+            prepared = await asyncio.to_thread(self._prepare, stored, lexicons, key is not None)
         else:
-            prepared = self._prepare(body, key is not None)
+            stored = parse(body)
+            lexicons = await self._lexicons(stored, owner)
+            prepared = self._prepare(stored, lexicons, key is not None)
         created_ms = now_ms()
         record = JobRecord(
             id=str(uuid_utils.uuid7()),
@@ -119,19 +125,28 @@ class Submission:
             {"Location": f"{JOBS_PATH}/{job_id}", "Retry-After": str(RETRY_AFTER_S), **more},
         )
 
-    def _prepare(self, body: bytes, with_fingerprint: bool) -> _Prepared:
-        stored = parse(body)
+    async def _lexicons(self, stored: StoredRequest, owner: str) -> list[Lexicon]:
+        """The dictionaries that a request names."""
+        locators = own_locators(stored)
+        return await self._gateway.dictionaries.resolve(owner, locators) if locators else []
+
+    def _prepare(
+        self, stored: StoredRequest, lexicons: Sequence[Lexicon], with_fingerprint: bool
+    ) -> _Prepared:
         try:
             check(
                 stored,
                 self._gateway.voices.catalogue,
                 max_input_chars=self._gateway.config.server.max_input_chars,
+                lexicons=lexicons,
             )
         except SpeechError as error:
             error.model = stored.speech.model
             raise
         request = encode_request(stored)
         fingerprint = hashlib.sha256(request).digest() if with_fingerprint else b""
+        if lexicons:
+            request = encode_request(pinned(stored, lexicons))
         return _Prepared(request, len(stored.speech.input), fingerprint)
 
     async def _store(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +23,9 @@ from stentor.jobs.feed import JobFeed, Live
 from stentor.jobs.outcome import completed, failed
 from stentor.jobs.record import JobRecord, Outcome
 from stentor.jobs.store import StoreClosed, StoreFull
-from stentor.requests import StoredRequest, check
+from stentor.lexicon.dictionaries import Dictionaries
+from stentor.lexicon.lexicon import Lexicon
+from stentor.requests import StoredRequest, check, own_locators
 from stentor.routing.catalogue import Catalogue
 from stentor.shielded import shielded
 from stentor.synthesis.render import Synthesizer
@@ -92,6 +95,7 @@ class Work:
         synthesizer: Synthesizer,
         catalogue: Catalogue,
         checkpoints: Checkpoints,
+        dictionaries: Dictionaries,
         guard: DiskGuard,
         *,
         spool: Path,
@@ -102,6 +106,7 @@ class Work:
         self._synthesizer = synthesizer
         self._catalogue = catalogue
         self._checkpoints = checkpoints
+        self._dictionaries = dictionaries
         self._guard = guard
         self._spool = spool
         self._max_input_chars = max_input_chars
@@ -119,7 +124,7 @@ class Work:
         planning = path.with_name(f"{path.name}.{PLANNING}")
         private = False
         try:
-            stored, speech = await shielded(asyncio.to_thread(self._read, job, planning))
+            stored, speech = await self._read(job, planning)
             private = speech.request.enable_logging is False
             speaker = self._checkpoints.speaker(
                 Flow(job.owner, job.id, job.priority), private=private, before_each=self._room
@@ -173,11 +178,29 @@ class Work:
             raise NoRoom("the disk is nearly full ([storage] min_free_bytes)")
         await self._guard.wait_for_room()
 
-    def _read(self, job: JobRecord, planning: Path) -> tuple[StoredRequest, Speech]:
+    async def _read(self, job: JobRecord, planning: Path) -> tuple[StoredRequest, Speech]:
+        stored, speech = await shielded(asyncio.to_thread(self._decode, job, planning))
+        if speech is None:
+            lexicons = await self._dictionaries.resolve(
+                job.owner, own_locators(stored), archived=True
+            )
+            speech = await shielded(asyncio.to_thread(self._check, job, stored, lexicons))
+        return stored, speech
+
+    def _decode(self, job: JobRecord, planning: Path) -> tuple[StoredRequest, Speech | None]:
+        """The request, and what it asks for unless dictionaries have to be found for that."""
         planning.touch()
         stored = msgspec.json.decode(job.request, type=StoredRequest)
-        speech = check(stored, self._catalogue, max_input_chars=self._max_input_chars, seed=job.id)
-        return stored, speech
+        return stored, None if own_locators(stored) else self._check(job, stored, ())
+
+    def _check(self, job: JobRecord, stored: StoredRequest, lexicons: Sequence[Lexicon]) -> Speech:
+        return check(
+            stored,
+            self._catalogue,
+            max_input_chars=self._max_input_chars,
+            seed=job.id,
+            lexicons=lexicons,
+        )
 
 
 def suspects(spool: Path) -> set[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 
@@ -13,12 +12,16 @@ import uuid_utils
 from stentor.contract import DictionaryLocator
 from stentor.errors import SpeechError, invalid
 from stentor.lexicon.body import check_count
+from stentor.lexicon.ids import (
+    DICTIONARY_PREFIX,
+    VERSION_PREFIX,
+    is_dictionary_id,
+    is_version_id,
+)
 from stentor.lexicon.lexicon import Lexicon
 from stentor.lexicon.rules import DEFAULT_LIMITS, Limits, Rule
 from stentor.lexicon.store import DictionaryRecord, DictionaryStore, VersionRecord
 
-DICTIONARY_PREFIX = "pd_"
-VERSION_PREFIX = "pdv_"
 MAX_LOCATORS = 10
 KEPT_RULES = 100_000
 """How many prepared rules are kept in memory; one takes about a kilobyte."""
@@ -27,9 +30,6 @@ ARCHIVED_MS = 7 * 24 * 3600 * 1000
 
 # Two who change a dictionary at once; more in a row than this is not by chance.
 _TRIES = 20
-
-_DICTIONARY_ID = re.compile(rf"{DICTIONARY_PREFIX}[0-9a-f]{{32}}")
-_VERSION_ID = re.compile(rf"{VERSION_PREFIX}[0-9a-f]{{32}}")
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(tuple[Rule, ...])
@@ -157,7 +157,7 @@ class Dictionaries:
         for number, one in enumerate(locators):
             version = None
             if is_dictionary_id(one.pronunciation_dictionary_id) and (
-                one.version_id is None or _VERSION_ID.fullmatch(one.version_id)
+                one.version_id is None or is_version_id(one.version_id)
             ):
                 version = await self.store.get_version(
                     one.pronunciation_dictionary_id, owner, one.version_id, archived=archived
@@ -221,11 +221,6 @@ class Dictionaries:
         while len(kept) > 1 and sum(len(one.rules) for one in kept.values()) > KEPT_RULES:
             kept.popitem(last=False)
         return lexicon
-
-
-def is_dictionary_id(text: str) -> bool:
-    """Whether this may be the id of a dictionary here, rather than of one that a vendor keeps."""
-    return _DICTIONARY_ID.fullmatch(text) is not None
 
 
 def no_such_dictionary() -> SpeechError:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from stentor.contract import SpeechRequest
+from stentor.contract import DictionaryLocator, SpeechRequest
 from stentor.engines.base import EngineModel
+from stentor.lexicon.ids import is_dictionary_id
 from stentor.providers.base import Capabilities
 from stentor.routing.account import Account
 
 Lack = tuple[str, str]
 """A field of the request that cannot be served, and why, as the end of a sentence."""
+
+
+def vendors_locators(request: SpeechRequest) -> list[DictionaryLocator]:
+    """The dictionaries of a request that a vendor keeps."""
+    locators = request.pronunciation_dictionary_locators or ()
+    return [one for one in locators if not is_dictionary_id(one.pronunciation_dictionary_id)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +58,7 @@ class LocalTarget:
         """What of the request it cannot serve."""
         if request.with_timestamps:
             yield "with_timestamps", "gives no timings"
-        if request.pronunciation_dictionary_locators:
-            yield "pronunciation_dictionary_locators", "takes no pronunciation dictionaries"
+        yield from _dictionary_lack(request)
         yield from _language_lack(request, self.model.languages)
 
 
@@ -100,13 +106,20 @@ class RemoteTarget:
         can = self.capabilities
         if request.with_timestamps and can.timestamps is None:
             yield "with_timestamps", "gives no timings"
-        if request.pronunciation_dictionary_locators and not can.dictionaries:
-            yield "pronunciation_dictionary_locators", "takes no pronunciation dictionaries"
+        if not can.dictionaries:
+            yield from _dictionary_lack(request)
         if can.languages is not None:
             yield from _language_lack(request, can.languages)
 
 
 Target = LocalTarget | RemoteTarget
+
+
+def _dictionary_lack(request: SpeechRequest) -> Iterator[Lack]:
+    for one in vendors_locators(request):
+        name = one.pronunciation_dictionary_id[:80]
+        reason = f"keeps no dictionaries, and {name!r} is no id of one that is kept here"
+        yield "pronunciation_dictionary_locators", reason
 
 
 def _language_lack(request: SpeechRequest, languages: Sequence[str]) -> Iterator[Lack]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +15,17 @@ from stentor.routing.attempts import AttemptLog
 from stentor.routing.caller import Order
 from stentor.routing.effort import RetryBudget
 from stentor.routing.formats import native_speed, same_format, source_format
-from stentor.routing.targets import RemoteTarget, language_base
+from stentor.routing.targets import RemoteTarget, language_base, vendors_locators
 from stentor.synthesis.failures import Part, PartFailed
+from stentor.synthesis.forms import spoken_forms
+from stentor.synthesis.styles import styled_speed, styled_voice, unheard, with_volume
 from stentor.synthesis.timeline import Timed
 from stentor.synthesis.values import Speaker, Speech
 from stentor.synthesis.voices import Cast, Parts, Rules, Voiced
+from stentor.text.markup.marked import Style
 from stentor.text.pack import Chunk, Limits, pack
 from stentor.text.plan import plan
+from stentor.text.reading import Reading
 from stentor.text.segments import Segment
 
 if TYPE_CHECKING:
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
 CONTEXT_CHARS = 300
 # No text that a model takes in one go is longer than this, whatever its vendor says.
 LONGEST_CALL_CHARS = 100_000
+# A number is said with several times as many characters as it is written.
+SAID_PER_WRITTEN = 3
 
 
 class RemoteVoice:
@@ -61,8 +68,6 @@ class RemoteVoice:
         self._last_resort = last_resort
         self._folder = folder
         self._can = target.capabilities
-        self._speed = speech.request.speed or 1.0
-        self._native = native_speed(self._can, self._speed)
         self._chunks: Sequence[Chunk] = ()
         self._budget = RetryBudget(rules.retry_budget, 1)
         self._extra, self.ignored = passed_on(self._can, speech.request, speech.extra_params)
@@ -74,33 +79,47 @@ class RemoteVoice:
         account, model = self.target.account, self.target.model
         return Limits(account.max_chars(model), self._can.max_bytes, self._can.speakers)
 
-    def divide(self, text: str, cast: Cast) -> Parts:
+    def divide(self, text: Reading, cast: Cast) -> Parts:
         parts = self._divide(text, cast)
         self._chunks = [part for part in parts.parts if isinstance(part, Chunk)]
         self._budget = RetryBudget(self._rules.retry_budget, len(self._chunks))
-        return parts
+        styles = dict.fromkeys(chunk.style for chunk in self._chunks)
+        unfollowed = [warning for style in styles for warning in unheard(self.target, style)]
+        return Parts(parts.parts, [*parts.warnings, *unfollowed], parts.chapters)
 
-    def _divide(self, text: str, cast: Cast) -> Parts:
+    def _divide(self, text: Reading, cast: Cast) -> Parts:
         limits = self.limits
-        bare = text.strip()
-        if isinstance(cast, str) and limits.allow(bare):
-            start = len(text) - len(text.lstrip())
+        language = self._request.language_code or "en"
+        forms = spoken_forms(self._speech, self.target, language)
+        bare = text.text.strip()
+        if text.is_plain and not forms.rewriters and isinstance(cast, str) and limits.allow(bare):
+            start = text.text.index(bare)
             whole = Segment(0, bare, start, start + len(bare), cast, 0)
             return Parts([Chunk(0, ((cast, bare),), whole.start, whole.end, 0, (whole,), (0,))])
         pauses = self._rules.pauses
+        # What is said may be longer than what is written.
+        room = limits.segment_chars or LONGEST_CALL_CHARS
         planned = plan(
             text,
             cast,
-            language=language_base(self._request.language_code or "en"),
-            max_chars=limits.segment_chars or LONGEST_CALL_CHARS,
+            language=language_base(language),
+            max_chars=max(1, room // SAID_PER_WRITTEN) if forms.rewriters else room,
             pauses=pauses,
+            forms=forms,
         )
         chunks = pack(planned.segments, limits, paragraph_ms=pauses.paragraph_ms)
-        return Parts(chunks, planned.warnings)
+        chapters = [
+            chapter._replace(segment=_chunk_of(chunks, chapter.segment))
+            for chapter in planned.chapters
+        ]
+        return Parts(chunks, planned.warnings, chapters)
 
     def passing_through(self, response_format: ResponseFormat) -> VendorFormat | None:
         """The form whose bytes may be the result as they are; None if there is work to do."""
-        if len(self._chunks) != 1 or self._native != self._speed:
+        if len(self._chunks) != 1 or self._chunks[0].style.volume_db:
+            return None
+        speed = styled_speed(self._request, self._chunks[0].style)
+        if native_speed(self._can, speed) != speed:
             return None
         return same_format(self._can, response_format)
 
@@ -136,14 +155,16 @@ class RemoteVoice:
     def voiced(self, part: Part, take: Take) -> Voiced:
         """What a take is in the house's own terms."""
         assert isinstance(part, Chunk)
-        stretching = self._speed / self._native
+        speed = styled_speed(self._request, part.style)
+        stretching = speed / native_speed(self._can, speed)
+        volume_db = part.style.volume_db
         spoken = tuple(
             Timed(one.start, one.end, one.start_ms / stretching, one.end_ms / stretching)
             for one in (take.called.alignment.timings if take.called.alignment else ())
         )
         source = (Timed(*part.span(one.start, one.end), one.start_ms, one.end_ms) for one in spoken)
         return Voiced(
-            lambda: _decoded(take, stretching, self._folder),
+            lambda: _decoded(take, stretching, volume_db, self._folder),
             part,
             part.end,
             part.pause_after_ms,
@@ -160,22 +181,22 @@ class RemoteVoice:
         request, can = self._request, self._can
         return Script(
             model=self.target.model,
-            turns=tuple(self._turn(voice, text) for voice, text in part.turns),
+            turns=tuple(self._turn(voice, text, part.style) for voice, text in part.turns),
             format=form,
-            speed=self._native,
-            language=request.language_code,
+            speed=native_speed(can, styled_speed(request, part.style)),
+            language=part.style.language or request.language_code,
             instructions=request.instructions if can.instructions else None,
             previous_text=self._context(part.index - 1)[-CONTEXT_CHARS:],
             next_text=self._context(part.index + 1)[:CONTEXT_CHARS],
             timestamps=bool(request.with_timestamps),
-            dictionaries=tuple(request.pronunciation_dictionary_locators or ()),
+            dictionaries=tuple(vendors_locators(request)),
             no_logging=request.enable_logging is False and can.no_logging,
             low_latency=bool(request.optimize_streaming_latency) and can.low_latency,
             extra=self._extra,
         )
 
-    def _turn(self, voice: str, text: str) -> Turn:
-        return Turn(text, self.target.voice(voice) or voice, self._speaker_name(voice))
+    def _turn(self, voice: str, text: str, style: Style) -> Turn:
+        return Turn(text, styled_voice(self.target, voice, style), self._speaker_name(voice))
 
     def _speaker_name(self, voice: str) -> str:
         cast = self._request.voice
@@ -189,9 +210,17 @@ class RemoteVoice:
         return self._chunks[index].text
 
 
-def _decoded(take: Take, stretching: float, folder: Path) -> tuple[Pcm, tuple[str, ...]]:
+def _chunk_of(chunks: Sequence[Chunk], segment: int) -> int:
+    """The chunk that a segment is in."""
+    return bisect_right(chunks, segment, key=lambda chunk: chunk.segments[0].index) - 1
+
+
+def _decoded(
+    take: Take, stretching: float, volume_db: float, folder: Path
+) -> tuple[Pcm, tuple[str, ...]]:
     from stentor.audio.decode import decode
     from stentor.audio.stretch import stretch
 
     decoded = decode(take.path, take.form, folder=folder, size=take.size)
-    return stretch(decoded.pcm, stretching, folder), decoded.warnings
+    stretched = stretch(decoded.pcm, stretching, folder)
+    return with_volume(stretched, volume_db), decoded.warnings

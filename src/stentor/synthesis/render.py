@@ -107,7 +107,9 @@ class Synthesizer:
 
     async def _render(self, rendering: Rendering) -> None:
         request, listener, voice = rendering.speech.request, rendering.listener, rendering.voice
-        divided: Parts = await self._in_thread(voice.divide, request.input, request.voice)
+        divided: Parts = await self._in_thread(
+            voice.divide, rendering.speech.reading, request.voice
+        )
         rendering.warn(divided.warnings)
         rendering.parts = len(divided.parts)
         listener.on_progress(Progress(segments_total=rendering.parts))

@@ -103,7 +103,7 @@ class Rendering:
         spoken: list[Voiced] = []
         try:
             for turn in turns(part):
-                divided = await asyncio.to_thread(voice.divide, turn.text, turn.voice)
+                divided = await asyncio.to_thread(voice.divide, turn.reading, turn.voice)
                 await voice.expect(divided.parts)
                 for piece in divided.parts:
                     voiced = placed(await voice.speak(piece), part, turn.offset)

@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from stentor.synthesis.failures import Part
 from stentor.synthesis.voices import Voiced
+from stentor.text.markup.marked import Style, StyleMark
 from stentor.text.pack import Chunk
+from stentor.text.reading import PLAIN, Reading
 from stentor.text.segments import Segment
 
 
@@ -18,6 +20,14 @@ class PartTurn(NamedTuple):
     text: str
     voice: str
     offset: int
+    style: Style
+
+    @property
+    def reading(self) -> Reading:
+        """What there is to read, in its style."""
+        if self.style == PLAIN:
+            return Reading(self.text)
+        return Reading(self.text, styles=(StyleMark(0, len(self.text), self.style),))
 
 
 def turns(part: Part) -> Iterator[PartTurn]:
@@ -25,11 +35,11 @@ def turns(part: Part) -> Iterator[PartTurn]:
     if isinstance(part, Chunk):
         offset = 0
         for voice, text in part.turns:
-            yield PartTurn(text, voice, offset)
+            yield PartTurn(text, voice, offset, part.style)
             offset += len(text)
     else:
         assert isinstance(part, Segment)
-        yield PartTurn(part.text, part.voice, 0)
+        yield PartTurn(part.text, part.voice, 0, part.style)
 
 
 def placed(voiced: Voiced, part: Part, offset: int) -> Voiced:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from stentor.contract import Alignment, Attempt, Progress, ResponseFormat, SpeechRequest, Word
 from stentor.engines.base import Flow, Spoken, Utterance
+from stentor.lexicon.lexicon import Lexicon
 from stentor.routing.targets import Target
+from stentor.text.reading import Reading
 
 if TYPE_CHECKING:
     from stentor.audio.encode import Encoded
@@ -81,14 +83,18 @@ class Speech:
 
     Attributes:
         targets: where to try, in order; at least one.
+        reading: of the input.
         extra_params: the fields that only a vendor may know.
         skipped: the targets that could not have served it, and why.
+        lexicons: the dictionaries that say how words are spoken, the first having precedence.
     """
 
     request: SpeechRequest
     targets: tuple[Target, ...]
+    reading: Reading
     extra_params: Mapping[str, Any] = field(default_factory=dict)
     skipped: tuple[Attempt, ...] = ()
+    lexicons: tuple[Lexicon, ...] = ()
 
     @property
     def response_format(self) -> ResponseFormat:

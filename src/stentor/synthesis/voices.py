@@ -10,9 +10,12 @@ from stentor.contract import SpeakerVoice
 from stentor.engines.base import EngineError, Utterance
 from stentor.routing.targets import LocalTarget, Target, language_base
 from stentor.synthesis.failures import Part, PartFailed
+from stentor.synthesis.forms import spoken_forms
+from stentor.synthesis.styles import styled_speed, styled_voice, unheard, with_volume
 from stentor.synthesis.timeline import Timed
 from stentor.synthesis.values import Speaker, Speech
-from stentor.text.plan import plan
+from stentor.text.plan import Chapter, plan
+from stentor.text.reading import Reading
 from stentor.text.segments import Pauses, Segment
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ class Parts:
 
     parts: Sequence[Part]
     warnings: Sequence[str] = ()
+    chapters: Sequence[Chapter] = ()
 
 
 class Voice(Protocol):
@@ -71,7 +75,7 @@ class Voice(Protocol):
         """How many parts to have under way at once."""
         ...
 
-    def divide(self, text: str, cast: Cast) -> Parts:
+    def divide(self, text: Reading, cast: Cast) -> Parts:
         """Divide a text; takes as long as the text is."""
         ...
 
@@ -109,20 +113,25 @@ class LocalVoice:
 
     def __init__(self, speech: Speech, target: LocalTarget, speaker: Speaker, rules: Rules) -> None:
         self.target = target
+        self._speech = speech
         self._request = speech.request
         self._speaker = speaker
         self._rules = rules
         self.window = 2 * speaker.size
 
-    def divide(self, text: str, cast: Cast) -> Parts:
+    def divide(self, text: Reading, cast: Cast) -> Parts:
+        language = self._request.language_code or self._language(cast)
         planned = plan(
             text,
             cast,
-            language=language_base(self._request.language_code or self._language(cast)),
+            language=language_base(language),
             max_chars=self._rules.max_segment_chars,
             pauses=self._rules.pauses,
+            forms=spoken_forms(self._speech, self.target, language),
         )
-        return Parts(planned.segments, planned.warnings)
+        styles = dict.fromkeys(segment.style for segment in planned.segments)
+        unfollowed = [warning for style in styles for warning in unheard(self.target, style)]
+        return Parts(planned.segments, [*planned.warnings, *unfollowed], planned.chapters)
 
     async def expect(self, parts: Sequence[Part]) -> None:
         await self._speaker.expect([self._utterance(part) for part in parts])
@@ -137,7 +146,8 @@ class LocalVoice:
         def pcm() -> tuple[Pcm, tuple[str, ...]]:
             from stentor.audio.pcm import Pcm
 
-            return Pcm.from_bytes(spoken.samples, spoken.sample_rate), ()
+            heard = Pcm.from_bytes(spoken.samples, spoken.sample_rate)
+            return with_volume(heard, part.style.volume_db), ()
 
         return Voiced(
             pcm,
@@ -154,10 +164,10 @@ class LocalVoice:
         return Utterance(
             engine=model.engine,
             model=model.name,
-            voice=self.target.voice(part.voice) or part.voice,
+            voice=styled_voice(self.target, part.voice, part.style),
             text=part.text,
-            speed=self._request.speed or 1.0,
-            language=self._request.language_code,
+            speed=styled_speed(self._request, part.style),
+            language=part.style.language or self._request.language_code,
             revision=model.revision,
         )
 

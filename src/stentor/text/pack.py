@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from stentor.text.markup.marked import Style
 from stentor.text.segments import Segment
 
 
@@ -61,6 +62,11 @@ class Chunk:
         """All that is said."""
         return "".join(text for _, text in self.turns)
 
+    @property
+    def style(self) -> Style:
+        """How all of it is spoken."""
+        return self.segments[0].style
+
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The range of the caller's text that the non-empty range `[start, end)` of `text` is."""
         return self._source_of(start)[0], self._source_of(end - 1)[1]
@@ -74,7 +80,7 @@ class Chunk:
 
 
 def pack(segments: Sequence[Segment], limits: Limits, *, paragraph_ms: int) -> list[Chunk]:
-    """Join neighbours as far as the limits allow.
+    """Join neighbours as far as the limits allow, and one style goes.
 
     A segment that is too long by itself is a chunk by itself.
 
@@ -89,8 +95,11 @@ def pack(segments: Sequence[Segment], limits: Limits, *, paragraph_ms: int) -> l
         if groups:
             space = len(_between(groups[-1][-1], segment, paragraph_ms))
             total_chars, total_bytes = chars + space + more_chars, octets + space + more_bytes
+            before = groups[-1][-1]
             if (
-                len(voices | {segment.voice}) <= limits.speakers
+                before.style == segment.style
+                and not before.is_set_off
+                and len(voices | {segment.voice}) <= limits.speakers
                 and (limits.max_chars is None or total_chars <= limits.max_chars)
                 and (limits.max_bytes is None or total_bytes <= limits.max_bytes)
             ):

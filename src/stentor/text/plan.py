@@ -14,11 +14,10 @@ from stentor.text.characters import find_surrogate, has_speech
 from stentor.text.cut import cut
 from stentor.text.dialogue import Cast
 from stentor.text.lines import Line, read_lines
-from stentor.text.markup.marked import HeadingMark
 from stentor.text.paragraphs import Passage, passages
 from stentor.text.reading import Reading
 from stentor.text.said import AS_WRITTEN, Said, SpokenForms, say
-from stentor.text.segments import Origin, Pauses, Segment
+from stentor.text.segments import DEFAULT_PAUSES, Origin, Pauses, Segment
 from stentor.text.sentences import sentences
 from stentor.text.spanned import Spanned
 
@@ -30,14 +29,27 @@ class Plan:
     Attributes:
         segments: at least one.
         characters: length of the caller's text.
-        chapters: the headings of marked-up text, each with the segment that it begins with.
+        chapters: of marked-up text, in order.
         warnings: what a listener may be surprised by, in sentences.
     """
 
     segments: list[Segment]
     characters: int
     warnings: list[str]
-    chapters: tuple[tuple[int, HeadingMark], ...] = ()
+    chapters: tuple[Chapter, ...] = ()
+
+
+class Chapter(NamedTuple):
+    """What begins with a heading of marked-up text.
+
+    Attributes:
+        segment: the first one of it.
+        level: of the heading, 1 to 6.
+    """
+
+    segment: int
+    title: str
+    level: int
 
 
 class _Piece(NamedTuple):
@@ -56,7 +68,7 @@ def plan(
     *,
     language: str = "en",
     max_chars: int = 300,
-    pauses: Pauses = Pauses(),
+    pauses: Pauses = DEFAULT_PAUSES,
     forms: SpokenForms = AS_WRITTEN,
 ) -> Plan:
     """Take a text of any length apart into spoken segments.
@@ -146,10 +158,13 @@ def _said(reading: Reading, passage: Spanned, start: int, end: int, forms: Spoke
     return say(passage.text[start:end], forms, phonemes)
 
 
-def _chapters(reading: Reading, pieces: Sequence[_Piece]) -> tuple[tuple[int, HeadingMark], ...]:
+def _chapters(reading: Reading, pieces: Sequence[_Piece]) -> tuple[Chapter, ...]:
     starts = [piece.start for piece in pieces]
     last = len(pieces) - 1
-    return tuple((min(bisect_left(starts, mark.start), last), mark) for mark in reading.headings)
+    return tuple(
+        Chapter(min(bisect_left(starts, mark.start), last), mark.title, mark.level)
+        for mark in reading.headings
+    )
 
 
 def _lost(written: str) -> str:

@@ -6,7 +6,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stentor.text.markup.marked import BreakMark, HeadingMark, InputType, Marked, Style, StyleMark
+from stentor.contract import InputType
+from stentor.text.markup.marked import BreakMark, HeadingMark, Marked, Style, StyleMark
 from stentor.text.markup.read import read_markup
 from stentor.text.rewrites import Rewrite, Rewritten
 

@@ -111,3 +111,6 @@ class Pauses:
             "item": self.item_ms,
             "line": self.clause_ms,
         }.get(mark.kind, self.sentence_ms)
+
+
+DEFAULT_PAUSES = Pauses()

@@ -6,11 +6,11 @@ import re
 from bisect import bisect_left
 from enum import IntEnum
 
+from stentor.contract import InputType
 from stentor.text.markup.marked import (
     BreakKind,
     BreakMark,
     HeadingMark,
-    InputType,
     Marked,
     NamedMark,
     SayAsMark,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from stentor.text.markup.marked import InputType
+from stentor.contract import InputType
 
 _OPENING = re.compile(r"\ufeff?\s*+(?:<\?xml\s[^>]*+>\s*+)?")
 _SSML = re.compile(r"<(?:!DOCTYPE\s++)?speak(?=[\s/>])")

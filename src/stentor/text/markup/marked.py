@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from stentor.contract import InputType
 from stentor.text.rewrites import Rewrite
 
-InputType = Literal["auto", "text", "markdown", "html", "ssml"]
 BreakKind = Literal["pause", "heading", "item", "row", "line", "sentence"]
 EmphasisLevel = Literal["strong", "moderate", "none", "reduced"]
 

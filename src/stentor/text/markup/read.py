@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from stentor.contract import InputType
 from stentor.errors import invalid
 from stentor.text.characters import find_surrogate
 from stentor.text.markup.detect import detect
-from stentor.text.markup.marked import InputType, Marked, Spans
+from stentor.text.markup.marked import Marked, Spans
 from stentor.text.markup.phonemes import inline_phonemes
 from stentor.text.rewrites import merged
 
