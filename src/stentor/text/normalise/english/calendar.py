@@ -104,6 +104,17 @@ def year_span(first: str, last: str) -> str:
     return f"{year(first)} to {year(last)}"
 
 
+def season(first: str, last: str) -> str:
+    """A season over the end of a year.
+
+    Raises:
+        NoReading: the second year does not follow the first.
+    """
+    if int(last) != (int(first) + 1) % 100:
+        raise NoReading
+    return f"{year(first)} to {short_year(last)}"
+
+
 def time(written: str) -> str:
     """A time of day like `4:05 p.m. e.s.t.` in hours, minutes and seconds.
 

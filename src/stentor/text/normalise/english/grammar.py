@@ -39,7 +39,8 @@ def english() -> Grammar:
     tables = vocabularies("en")
     rules = read_rules(["en/macros"], [f"en/{name}" for name in FILES], tables, readings(tables))
     spelled = {word: tables["spelled"].row(word)[0] for word in tables["spelled"]}
-    return Grammar(rules, numbers.counted, frozenset(tables["initialisms"]), spelled)
+    kept = frozenset(tables["initialisms"])
+    return Grammar(rules, numbers.counted, numbers.digits, kept, spelled)
 
 
 def readings(tables: dict[str, Vocabulary]) -> dict[str, Reading]:
@@ -93,6 +94,7 @@ def readings(tables: dict[str, Vocabulary]) -> dict[str, Reading]:
         "roman": numbers.roman,
         "roman_ordinal": numbers.roman_ordinal,
         "scaled": numbers.scaled,
+        "season": calendar.season,
         "serial": codes.serial,
         "short_year": calendar.short_year,
         "suffixed": numbers.suffixed,
