@@ -108,6 +108,20 @@ def test_letters_that_look_like_a_word_come_with_their_sounds() -> None:
     ]
 
 
+def test_each_of_several_such_words_has_its_own_place() -> None:
+    assert normalise("9am-11am") == [
+        Rewrite(0, 1, "nine "),
+        Rewrite(1, 3, "AM", "ˌeɪˈɛm"),
+        Rewrite(3, 6, " to eleven "),
+        Rewrite(6, 8, "AM", "ˌeɪˈɛm"),
+    ]
+
+
+def test_such_a_word_has_its_sounds_where_nothing_else_changes_unless_it_may_be_a_word() -> None:
+    assert normalise("An LED is lit") == [Rewrite(3, 6, "LED", "ˌɛliːˈdiː")]
+    assert normalise("I AM here") == []
+
+
 def test_emoji_are_said_by_their_names() -> None:
     assert spoken("Nice👍🏽!") == "Nice thumbs up!"
     assert spoken("Schön 😂", "de") == "Schön gesicht mit freudentränen"

@@ -45,8 +45,8 @@ def year(written: str) -> str:
     return f"{below_hundred(century)} {_two(rest)}"
 
 
-def _two(number: int) -> str:
-    return f"oh {below_hundred(number)}" if number < 10 else below_hundred(number)
+def _two(number: int, nought: str = "oh") -> str:
+    return f"{nought} {below_hundred(number)}" if number < 10 else below_hundred(number)
 
 
 def short_year(written: str) -> str:
@@ -130,7 +130,7 @@ def time(written: str) -> str:
     if second:
         said = duration(hour, minute, second)
     elif minute and int(minute):
-        said = f"{below_hundred(int(hour))} {_two(int(minute))}"
+        said = f"{below_hundred(int(hour))} {_two(int(minute), 'o')}"
     elif minute and not half:
         said = f"{below_hundred(int(hour))} o'clock"
     else:

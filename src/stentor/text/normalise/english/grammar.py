@@ -38,9 +38,11 @@ def english() -> Grammar:
     """The grammar of English, from its files."""
     tables = vocabularies("en")
     rules = read_rules(["en/macros"], [f"en/{name}" for name in FILES], tables, readings(tables))
-    spelled = {word: tables["spelled"].row(word)[0] for word in tables["spelled"]}
+    letters = tables["spelled"]
+    spelled = {word: letters.row(word)[0] for word in letters}
+    alone = frozenset(word for word in letters if letters.row(word)[1:] == ("alone",))
     kept = frozenset(tables["initialisms"])
-    return Grammar(rules, numbers.counted, numbers.digits, kept, spelled)
+    return Grammar(rules, numbers.counted, numbers.digits, kept, spelled, alone)
 
 
 def readings(tables: dict[str, Vocabulary]) -> dict[str, Reading]:
