@@ -76,3 +76,22 @@ def _between(text: str, rewrites: list[Rewrite]) -> list[tuple[int, int]]:
 
 def _protected(text: str) -> bool:
     return any(sign in text for sign in "[<")
+
+
+@settings(deadline=None)
+@given(TEXTS, st.sampled_from(["zh", "ja"]))
+@example("5", "zh")
+@example("[5]", "ja")
+@example("是$カ百28月/682个人", "zh")
+def test_no_letter_and_no_figure_goes_without_something_in_its_place(
+    text: str, language: str
+) -> None:
+    for one in normalise(text, language, NormaliseOptions(emoji="keep")):
+        figures_or_letters = any(map(str.isalnum, text[one.start : one.end]))
+        assert one.text or not figures_or_letters or _aligned_elsewhere(text, language)
+
+
+def _aligned_elsewhere(text: str, language: str) -> bool:
+    """Whether as many are said as are written: a numeral may be matched with its neighbour's."""
+    said = Rewritten(text, normalise(text, language, NormaliseOptions(emoji="keep"))).text
+    return sum(map(str.isalnum, said)) >= sum(map(str.isalnum, text))

@@ -42,6 +42,20 @@ from stentor.text.rewrites import Rewrite
         ("#GoodMorning @john_doe!", "hashtag good morning at john underscore doe!"),
         ("It took 1h30m, or 90 min.", "It took one hour thirty minutes, or ninety minutes."),
         ("45190 people came.", "forty five thousand one hundred and ninety people came."),
+        (
+            "Take 30 mg/kg/day on 5-7 May in the 2020/21 season.",
+            "Take thirty milligrams per kilogram per day on the fifth to the seventh of May in "
+            "the twenty twenty to twenty one season.",
+        ),
+        (
+            "George V was king, I think; John Paul II was pope.",
+            "George the fifth was king, I think; John Paul the second was pope.",
+        ),
+        (
+            "Read 1 Cor. 13:4-7 at 0600 hrs.",
+            "Read First Corinthians thirteen four to seven at zero six hundred hours.",
+        ),
+        ("She lives on Oak Dr. in town.", "She lives on Oak Drive in town."),
         ("red/green and R&D", "red slash green and R and D"),
     ],
 )
@@ -92,6 +106,20 @@ def test_letters_that_look_like_a_word_come_with_their_sounds() -> None:
         Rewrite(3, 5, "four "),
         Rewrite(5, 9, "AM", "ˌeɪˈɛm"),
     ]
+
+
+def test_each_of_several_such_words_has_its_own_place() -> None:
+    assert normalise("9am-11am") == [
+        Rewrite(0, 1, "nine "),
+        Rewrite(1, 3, "AM", "ˌeɪˈɛm"),
+        Rewrite(3, 6, " to eleven "),
+        Rewrite(6, 8, "AM", "ˌeɪˈɛm"),
+    ]
+
+
+def test_such_a_word_has_its_sounds_where_nothing_else_changes_unless_it_may_be_a_word() -> None:
+    assert normalise("An LED is lit") == [Rewrite(3, 6, "LED", "ˌɛliːˈdiː")]
+    assert normalise("I AM here") == []
 
 
 def test_emoji_are_said_by_their_names() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stentor.text.normalise import normalise
+from stentor.text.normalise import normalise, spoken
 from stentor.text.normalise.grammar import Grammar, Rule
 from stentor.text.normalise.languages import grammar
 from stentor.text.normalise.scan import scan
@@ -38,7 +38,7 @@ class Counting(Grammar):
 def tried_in(text: str) -> int:
     rules = grammar("en")
     assert rules
-    counting = Counting(rules.rules, rules.digits, rules.kept, rules.spelled)
+    counting = Counting(rules.rules, rules.number, rules.digits, rules.kept, rules.spelled)
     scan(text, counting, False)
     return counting.tried
 
@@ -101,3 +101,4 @@ def test_a_million_figures_are_read_one_by_one_in_short_pieces() -> None:
     assert sum(one.end - one.start for one in rewrites) == 1_000_000
     assert max(one.end - one.start for one in rewrites) <= 12
     assert re.fullmatch("( one){1,12}", rewrites[1].text)
+    assert spoken("120" * 10).split() == ["one", "two", "zero"] * 10

@@ -14,29 +14,14 @@ from stentor.text.normalise.net import Electronic
 from stentor.text.normalise.template import NoReading, Reading
 from stentor.text.normalise.vocabulary import Vocabulary, vocabularies
 
-VARIANTS = {
-    "de": "de",
-    "fr": "fr",
-    "fr-be": "fr_BE",
-    "fr-ch": "fr_CH",
-    "es": "es",
-    "it": "it",
-    "pt": "pt_BR",
-    "pt-pt": "pt",
-}
-"""What num2words calls a language or a variety of it."""
-
 _MOST_FIGURES = 15
 """Longer numbers are read figure by figure."""
 _GROUPING = re.compile("[.\\s\u00a0\u202f’']")
 _VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 
 
-def european(tag: str) -> Grammar | None:
-    """The grammar of a language or variety; None if it is not one of these."""
-    variant = VARIANTS.get(tag) or VARIANTS.get(tag.partition("-")[0])
-    if variant is None:
-        return None
+def european(variant: str) -> Grammar:
+    """The grammar of a language, by what num2words calls it."""
     code = variant[:2]
     tables = vocabularies(code)
     words = Words(variant, tables)
@@ -46,7 +31,7 @@ def european(tag: str) -> Grammar | None:
         tables,
         words.readings(),
     )
-    return Grammar(rules, words.digits)
+    return Grammar(rules, words.counted, words.digits)
 
 
 class Words:

@@ -51,24 +51,30 @@ class Grammar:
     """The rules of one language.
 
     Args:
-        digits: reads what no rule has read: figures of any length.
+        number: reads figures that no rule has read.
+        digits: reads them one by one, where there are very many.
         kept: words that stay in capitals where everything is in capitals.
         spelled: abbreviations that voices take for words, with their letters in IPA.
+        alone: those of them that are never words.
     """
 
-    __slots__ = ("_by_first", "_special", "digits", "kept", "rules", "spelled")
+    __slots__ = ("_by_first", "_special", "alone", "digits", "kept", "number", "rules", "spelled")
 
     def __init__(
         self,
         rules: Iterable[Rule],
+        number: Reading,
         digits: Reading,
         kept: frozenset[str] = frozenset(),
         spelled: Mapping[str, str] = MappingProxyType({}),
+        alone: frozenset[str] = frozenset(),
     ) -> None:
         self.rules = tuple(rules)
+        self.number = number
         self.digits = digits
         self.kept = kept
         self.spelled = spelled
+        self.alone = alone
         self._by_first: dict[str, tuple[Rule, ...]] = {}
         self._special = {
             char for rule in self.rules for on in rule.on if on not in _CLASSES for char in on

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from stentor.text.rewrites import Rewrite
 
-_CAPITALS = re.compile(r"\b[A-Z]{2,4}\b")
+_CAPITALS = re.compile(r"\b[A-Z]{2,4}s?\b")
 
 
 def set_apart(text: str, rewrites: Sequence[Rewrite]) -> Iterator[Rewrite]:
@@ -28,31 +28,49 @@ def set_apart(text: str, rewrites: Sequence[Rewrite]) -> Iterator[Rewrite]:
 
 
 def spelled_out(
-    text: str, rewrites: Iterable[Rewrite], spelled: Mapping[str, str]
+    text: str, rewrites: Iterable[Rewrite], spelled: Mapping[str, str], alone: Collection[str]
 ) -> Iterator[Rewrite]:
     """Give abbreviations that look like words the sounds of their letters, as in "seven AM".
 
     Args:
         spelled: abbreviations to their pronunciation in IPA.
+        alone: those of them that are never words, also where nothing is rewritten.
     """
+    position = 0
     for one in rewrites:
-        word = next((found for found in _CAPITALS.finditer(one.text) if found[0] in spelled), None)
-        if word is None:
-            yield one
+        yield from _in_between(text, position, one.start, spelled, alone)
+        yield from _parted(text, one, spelled)
+        position = one.end
+    yield from _in_between(text, position, len(text), spelled, alone)
+
+
+def _in_between(
+    text: str, start: int, end: int, spelled: Mapping[str, str], alone: Collection[str]
+) -> Iterator[Rewrite]:
+    for word in _CAPITALS.finditer(text, start, end):
+        if word[0] in alone:
+            yield Rewrite(*word.span(), word[0], spelled[word[0]])
+
+
+def _parted(text: str, one: Rewrite, spelled: Mapping[str, str]) -> Iterator[Rewrite]:
+    """Cut out the abbreviations of one rewrite, each with the letters that it was written with."""
+    parts: list[Rewrite] = []
+    start, said = one.start, 0
+    for word in _CAPITALS.finditer(one.text):
+        if word[0] not in spelled:
             continue
-        letters = re.compile(r"\.?\s?".join(word[0]) + r"\.?", re.IGNORECASE)
-        place = next(reversed([*letters.finditer(text, one.start, one.end)]), None)
+        letters = r"\.?\s?".join(word[0])
+        written = re.compile(rf"(?<![^\W\d_]){letters}(?![^\W\d_])\.?", re.IGNORECASE)
+        place = written.search(text, start, one.end)
         if place is None:
-            yield one
             continue
-        before, after = one.text[: word.start()], one.text[word.end() :]
-        start, end = place.span()
-        if before:
-            yield Rewrite(one.start, start, before)
-        else:
-            start = one.start
-        if not after:
-            end = one.end
-        yield Rewrite(start, end, word[0], spelled[word[0]])
-        if after:
-            yield Rewrite(end, one.end, after)
+        if before := one.text[said : word.start()]:
+            parts.append(Rewrite(start, place.start(), before))
+            start = place.start()
+        parts.append(Rewrite(start, place.end(), word[0], spelled[word[0]]))
+        start, said = place.end(), word.end()
+    if after := one.text[said:]:
+        parts.append(Rewrite(start, one.end, after, one.phonemes))
+    elif parts:
+        parts[-1] = parts[-1]._replace(end=one.end)
+    return iter(parts or [one])

@@ -38,7 +38,7 @@ def normalise(
     if rules is None:
         return merged(emoji, list(wfst_rewrites(rest, code)))
     found = merged(emoji, scan(rest, rules, is_shouted(rest, rules.kept)))
-    return list(spelled_out(text, set_apart(text, found), rules.spelled))
+    return list(spelled_out(text, set_apart(text, found), rules.spelled, rules.alone))
 
 
 def _without(text: str, taken: Iterable[Rewrite]) -> str:

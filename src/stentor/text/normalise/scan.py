@@ -73,6 +73,9 @@ def _said(rule: Rule, match: re.Match[str]) -> str:
 
 
 def _figures(text: str, start: int, end: int, grammar: Grammar) -> Iterator[Rewrite]:
+    if end - start <= _FIGURES_AT_ONCE:
+        yield Rewrite(start, end, grammar.number(text[start:end]))
+        return
     cuts = [*range(start, end, _FIGURES_AT_ONCE), end]
     for first, last in pairwise(cuts):
         yield Rewrite(first, last, grammar.digits(text[first:last]))

@@ -44,12 +44,13 @@ def wfst_rewrites(text: str, language: str) -> Iterator[Rewrite]:
         numbers = _FIGURES.findall(written)
         if not numbers:
             continue
-        said = ""
+        changes: list[Rewrite] = []
         if len(numbers) <= _MOST_NUMBERS and max(map(len, numbers)) <= _MOST_FIGURES:
-            said = _said(written, language)
-        if not said:
-            said = written.translate(_SINGLY[language])
-        yield from _differences(piece.start(), piece[0], said)
+            changes = _differences(piece.start(), piece[0], _said(written, language))
+        if not changes or _loses(text, changes):
+            singly = written.translate(_SINGLY[language])
+            changes = _differences(piece.start(), piece[0], singly)
+        yield from changes
 
 
 def _said(written: str, language: str) -> str:
@@ -68,10 +69,17 @@ def _normaliser(language: str) -> Normalizer:
     return Normalizer(lang=language)
 
 
-def _differences(start: int, written: str, said: str) -> Iterator[Rewrite]:
+def _loses(text: str, changes: list[Rewrite]) -> bool:
+    """Whether letters or figures go without anything in their place."""
+    return any(not one.text and any(map(str.isalnum, text[one.start : one.end])) for one in changes)
+
+
+def _differences(start: int, written: str, said: str) -> list[Rewrite]:
     from difflib import SequenceMatcher
 
     matcher = SequenceMatcher(None, written, said, autojunk=False)
-    for tag, first, last, begin, end in matcher.get_opcodes():
-        if tag != "equal":
-            yield Rewrite(start + first, start + last, said[begin:end])
+    return [
+        Rewrite(start + first, start + last, said[begin:end])
+        for tag, first, last, begin, end in matcher.get_opcodes()
+        if tag != "equal"
+    ]

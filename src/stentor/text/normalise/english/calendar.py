@@ -45,8 +45,8 @@ def year(written: str) -> str:
     return f"{below_hundred(century)} {_two(rest)}"
 
 
-def _two(number: int) -> str:
-    return f"oh {below_hundred(number)}" if number < 10 else below_hundred(number)
+def _two(number: int, nought: str = "oh") -> str:
+    return f"{nought} {below_hundred(number)}" if number < 10 else below_hundred(number)
 
 
 def short_year(written: str) -> str:
@@ -104,6 +104,17 @@ def year_span(first: str, last: str) -> str:
     return f"{year(first)} to {year(last)}"
 
 
+def season(first: str, last: str) -> str:
+    """A season over the end of a year.
+
+    Raises:
+        NoReading: the second year does not follow the first.
+    """
+    if int(last) != (int(first) + 1) % 100:
+        raise NoReading
+    return f"{year(first)} to {short_year(last)}"
+
+
 def time(written: str) -> str:
     """A time of day like `4:05 p.m. e.s.t.` in hours, minutes and seconds.
 
@@ -119,7 +130,7 @@ def time(written: str) -> str:
     if second:
         said = duration(hour, minute, second)
     elif minute and int(minute):
-        said = f"{below_hundred(int(hour))} {_two(int(minute))}"
+        said = f"{below_hundred(int(hour))} {_two(int(minute), 'o')}"
     elif minute and not half:
         said = f"{below_hundred(int(hour))} o'clock"
     else:

@@ -38,8 +38,11 @@ def english() -> Grammar:
     """The grammar of English, from its files."""
     tables = vocabularies("en")
     rules = read_rules(["en/macros"], [f"en/{name}" for name in FILES], tables, readings(tables))
-    spelled = {word: tables["spelled"].row(word)[0] for word in tables["spelled"]}
-    return Grammar(rules, numbers.counted, frozenset(tables["initialisms"]), spelled)
+    letters = tables["spelled"]
+    spelled = {word: letters.row(word)[0] for word in letters}
+    alone = frozenset(word for word in letters if letters.row(word)[1:] == ("alone",))
+    kept = frozenset(tables["initialisms"])
+    return Grammar(rules, numbers.counted, numbers.digits, kept, spelled, alone)
 
 
 def readings(tables: dict[str, Vocabulary]) -> dict[str, Reading]:
@@ -93,6 +96,7 @@ def readings(tables: dict[str, Vocabulary]) -> dict[str, Reading]:
         "roman": numbers.roman,
         "roman_ordinal": numbers.roman_ordinal,
         "scaled": numbers.scaled,
+        "season": calendar.season,
         "serial": codes.serial,
         "short_year": calendar.short_year,
         "suffixed": numbers.suffixed,

@@ -125,8 +125,8 @@ def number(written: str) -> str:
 
 
 def scaled(written: str) -> str:
-    """A number before a word of scale, without "and"."""
-    return _signed(written, " ")
+    """A number before a word of scale: without "and" if it is whole."""
+    return _signed(written, " and " if "." in written else " ")
 
 
 def _signed(written: str, conjunction: str) -> str:
