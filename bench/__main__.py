@@ -7,7 +7,17 @@ import sys
 
 from bench.table import Row, show
 
-ALL = ("http", "synthesis", "encoding", "transcoding", "latency", "polling", "store", "start")
+ALL = (
+    "http",
+    "synthesis",
+    "encoding",
+    "loudness",
+    "transcoding",
+    "latency",
+    "polling",
+    "store",
+    "start",
+)
 
 
 def main() -> None:
