@@ -70,6 +70,46 @@ def test_lines_do_not_end_with_an_article() -> None:
         assert line.split()[-1] not in ("a", "the", "and")
 
 
+def test_lines_are_of_similar_length_where_nothing_else_decides() -> None:
+    [cue] = shown("Some people always think about those mountains near Norway")
+    first, second = map(len, cue.splitlines())
+    assert abs(first - second) < 10
+
+
+@pytest.mark.parametrize("before", range(20))
+def test_parts_of_a_word_stay_together(before: int) -> None:
+    text = "x" * before + " such long incomprehensibleness would have been unbelievable"
+    lines = "\n".join(shown(text, pattern=r"\w{1,4}")).splitlines()
+    assert {word for line in lines for word in line.split()} == set(text.split())
+
+
+def test_a_cue_is_not_gone_before_it_was_seen() -> None:
+    text = "Yes. No. Why? Because it is so late that nobody is going to come here."
+    words = [
+        Word(match.group(), 150 * n, 150 * n + 150, *match.span())
+        for n, match in enumerate(re.finditer(LATIN, text))
+    ]
+    assert all(cue.end_ms - cue.start_ms >= 800 for cue in make_cues(words, text))
+
+
+def test_slow_speech_is_shown_in_smaller_cues() -> None:
+    text = "One and two and three and four and five and six and seven and eight and nine and ten"
+    quick, slow = (make_cues(spoken(text, ms_per_character=ms), text) for ms in (60, 300))
+    assert max(cue.end_ms - cue.start_ms for cue in slow) < 13_000
+    assert len(slow) > len(quick)
+
+
+def test_a_pause_in_the_middle_of_a_sentence_is_a_place_to_break() -> None:
+    text = "You will never believe what has happened here to us since then"
+    words = spoken(text)
+    late = [
+        Word(w.text, w.start_ms + 900 * (n > 3), w.end_ms + 900 * (n > 3), w.char_start, w.char_end)
+        for n, w in enumerate(words)
+    ]
+    assert make_cues(words, text)[0].text.splitlines()[0] != "You will never believe"
+    assert make_cues(late, text)[0].text.splitlines()[0] == "You will never believe"
+
+
 def test_paragraphs_never_share_a_cue() -> None:
     text = "Chapter One\n\nIt was late.\r\n\r\nYes.\u2029No."
     assert shown(text) == ["Chapter One", "It was late.", "Yes.", "No."]
@@ -183,6 +223,13 @@ def test_a_word_wider_than_a_line_is_cut_and_its_time_shared() -> None:
     assert starts[0] == 1000
     assert starts == sorted(set(starts))
     assert all(width(join(line)) <= 42 for cue in cues for line in cue.lines)
+
+
+def test_what_a_reader_sees_as_one_character_is_not_cut() -> None:
+    text = "abc" + "👍🏽" * 40
+    for cue in make_cues([Word(text, 0, 4000, 0, len(text))], text):
+        for line in cue.lines:
+            assert join(line)[0] in "a👍"
 
 
 def test_a_word_of_several_words_is_cut_at_its_spaces() -> None:

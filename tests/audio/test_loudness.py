@@ -106,6 +106,12 @@ def test_peaks_between_the_samples_are_found(
     assert expected - 0.4 <= peak <= expected + 0.2
 
 
+def test_a_click_peaks_at_its_sample() -> None:
+    samples = np.zeros(24000, np.int16)
+    samples[5000] = 16384
+    assert measure([samples], 24000).true_peak_dbtp == pytest.approx(-6.02, abs=0.01)
+
+
 @every_rate
 def test_the_numbers_are_ffmpegs(rate: int) -> None:
     samples = speech_like(12.34, rate)

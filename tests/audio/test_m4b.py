@@ -74,6 +74,8 @@ def test_the_chapters_are_where_they_were_put(path: Path) -> None:
 def test_the_first_chapter_takes_in_what_comes_before_it(path: Path) -> None:
     write(path, speech_like(3, RATE), PLAIN, [Chapter(500, "One"), Chapter(1500, "Two")])
     assert chapters_of(path) == [(0, 1500, "One"), (1500, 3000, "Two")]
+    write(path, speech_like(3, RATE), PLAIN, [Chapter(500, "One")])
+    assert chapters_of(path) == [(0, 3000, "One")]
 
 
 def test_there_may_be_hundreds_of_chapters(path: Path) -> None:

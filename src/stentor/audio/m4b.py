@@ -103,7 +103,7 @@ class AudiobookWriter:
             str(path),
             "w",
             format="mp4",
-            options={"movflags": "+faststart", "brand": "M4B ", "fflags": "+bitexact"},
+            options={"movflags": "+faststart", "brand": "M4B "},
         )
         self._container: OutputContainer | None = container
         try:

@@ -18,7 +18,7 @@ _CUE = 5.0
 _CUE_END = {Break.NONE: 11.0, Break.CLAUSE: 3.0, Break.SENTENCE: 0.0, Break.PARAGRAPH: 0.0}
 _LINE_END = {Break.NONE: 3.0, Break.CLAUSE: 1.0, Break.SENTENCE: 1.0, Break.PARAGRAPH: 0.0}
 _SENTENCE_INSIDE_LINE = 4.0
-_TORN_WORD = 6.0
+_TORN_WORD = 40.0
 # In languages with spaces, words of up to three letters belong to what follows, mostly.
 _LITTLE_WORD = 2.0
 _LITTLE_COLUMNS = 3
