@@ -15,6 +15,7 @@ ALL = (
     "passthrough",
     "streams",
     "faults",
+    "loudness",
     "latency",
     "polling",
     "store",

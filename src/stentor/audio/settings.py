@@ -19,3 +19,27 @@ class EncoderSettings:
     mp3_kbps: int = 64
     opus_kbps: int = 32
     aac_kbps: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class LoudnessTarget:
+    """How loud a whole shall be.
+
+    Attributes:
+        lufs: integrated loudness by ITU-R BS.1770-4, of the mono file as one channel; -50 to -5.
+        true_peak_dbtp: what no peak exceeds, between the samples either; -20 to 0.
+    """
+
+    lufs: float = -16.0
+    true_peak_dbtp: float = -1.0
+
+
+LOUDNESS_PRESETS = {
+    "podcast": LoudnessTarget(-16.0, -1.0),
+    # ACX asks for -23 to -18 dB RMS and peaks of at most -3 dB; a narration with its pauses
+    # has an RMS within 1 dB of its loudness.
+    "audiobook": LoudnessTarget(-20.0, -3.0),
+    # EBU R 128.
+    "broadcast": LoudnessTarget(-23.0, -1.0),
+}
+"""Targets by the names that people know them by."""
