@@ -13,7 +13,8 @@ SPOKEN = {
     "control characters between words": "Hello\x00\x07 the\x1b[31m world\u202e.",
     "a word of 500 characters": "x" * 500,
     "400 digits": "0123456789" * 40,
-    "markup": "<speak>Hello & <b>good</b> [[bye]] &amp; all</speak>",
+    "markup": "Say <speak>Hello & <b>good</b> [[bye]] &amp; all</speak>",
+    "ssml": "<speak>Hello &amp; <b>good</b> [[bye]] <break time='1s'/> all</speak>",
     "a very long line of clauses": "and so on, " * 100,
 }
 REFUSED = {
