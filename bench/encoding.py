@@ -17,7 +17,7 @@ import numpy as np
 import soxr
 
 from bench.table import Row
-from stentor.audio.encode import _RECIPES, Encoder, _choose_rate
+from stentor.audio.encode import RECIPES, Encoder, _choose_rate
 from stentor.audio.settings import EncoderSettings
 from stentor.contract import RESPONSE_FORMATS, ResponseFormat
 
@@ -71,7 +71,7 @@ def _ours(path: Path, name: ResponseFormat, samples: np.ndarray) -> None:
 
 
 def _plain(path: Path, name: ResponseFormat, samples: np.ndarray) -> None:
-    recipe = _RECIPES[name]
+    recipe = RECIPES[name]
     rate = _choose_rate(RATE, recipe.rates)
     resampler = soxr.ResampleStream(RATE, rate, 1, dtype="float32") if rate != RATE else None
     with av.open(str(path), "w", format=recipe.muxer, options=recipe.muxer_options) as container:

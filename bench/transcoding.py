@@ -18,9 +18,9 @@ import numpy as np
 
 from bench.table import Row
 from stentor.audio.decode import decode
-from stentor.audio.encode import _RECIPES, Encoder, _choose_rate
+from stentor.audio.encode import RECIPES, Encoder, _choose_rate
 from stentor.audio.form import AudioForm, Encoding
-from stentor.audio.mixdown import Mixdown
+from stentor.audio.mixdown import Mixdown, MixSettings
 from stentor.audio.settings import EncoderSettings
 from stentor.contract import ResponseFormat
 
@@ -90,13 +90,13 @@ def _rate(source: Encoding) -> int:
 
 def _ours(folder: Path, source: Encoding, target: ResponseFormat) -> None:
     pcm = decode(folder / source, AudioForm(source, _rate(source)), folder=folder).pcm
-    mixdown = Mixdown(folder / "ours", target, pcm.sample_rate, EncoderSettings())
+    mixdown = Mixdown(folder / "ours", target, pcm.sample_rate, MixSettings(EncoderSettings()))
     mixdown.add_pcm(pcm, 0)
     mixdown.close()
 
 
 def _bare(folder: Path, source: Encoding, target: ResponseFormat) -> None:
-    recipe = _RECIPES[target]
+    recipe = RECIPES[target]
     options = {"sample_rate": str(_rate(source))} if source in _HEADERLESS else {}
     with (
         av.open(str(folder / source), format=_HEADERLESS.get(source), options=options) as container,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from stentor.audio.settings import EncoderSettings
-from stentor.contract import RESPONSE_FORMATS, Progress, ResponseFormat, SpeechRequest
+from stentor.contract import STREAM_FORMATS, Progress, ResponseFormat, SpeechRequest
 from stentor.engines import piper
 from stentor.engines.base import EngineError, Flow, Spoken, Utterance
 from stentor.errors import SpeechError
@@ -80,7 +80,7 @@ def speech(text: str, response_format: ResponseFormat = "mp3") -> Speech:
     return Speech(request, (LocalTarget(MODEL, {}),), Reading(text))
 
 
-@pytest.mark.parametrize("response_format", RESPONSE_FORMATS)
+@pytest.mark.parametrize("response_format", STREAM_FORMATS)
 async def test_a_cancelled_rendering_stops_without_harm_and_closes_its_file(
     synthesizer: Synthesizer, tmp_path: Path, response_format: ResponseFormat
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
-ResponseFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm", "ulaw", "alaw"]
+ResponseFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm", "ulaw", "alaw", "m4b"]
 JobStatus = Literal["pending", "processing", "completed", "failed"]
 InputType = Literal["auto", "text", "markdown", "html", "ssml"]
 Priority = Literal["low", "normal", "high"]
@@ -28,6 +28,8 @@ ErrorType = Literal[
 Timestamp = Annotated[datetime, Meta(tz=True)]
 
 RESPONSE_FORMATS: tuple[ResponseFormat, ...] = get_args(ResponseFormat)
+# Those that can be played while they are made.
+STREAM_FORMATS = tuple(name for name in RESPONSE_FORMATS if name != "m4b")
 JOB_STATUSES: tuple[JobStatus, ...] = get_args(JobStatus)
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 DELIVERY_STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)
@@ -44,6 +46,7 @@ CONTENT_TYPES: dict[ResponseFormat, str] = {
     "pcm": "audio/pcm",
     "ulaw": "audio/basic",
     "alaw": "audio/x-alaw-basic",
+    "m4b": "audio/mp4",
 }
 
 
@@ -68,6 +71,15 @@ class DictionaryLocator(Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
     pronunciation_dictionary_id: str
     version_id: str | None = None
+
+
+class BookMetadata(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What players show of an audiobook (`m4b`). `cover` is a JPEG or PNG, in base64."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=1000)]
+    authors: Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=100)] = []
+    narrator: Annotated[str, Meta(max_length=1000)] | None = None
+    cover: bytes | None = None
 
 
 class SpeechRequest(Struct, frozen=True, omit_defaults=True):
@@ -129,6 +141,20 @@ class SpeechRequest(Struct, frozen=True, omit_defaults=True):
     emoji: Annotated[
         Literal["speak", "drop", "keep"] | None,
         Meta(description="Say emoji by their names (the default), leave them out, or as they are"),
+    ] = None
+    loudness: (
+        Annotated[
+            Annotated[float, Meta(ge=-50, le=-5)] | Literal["podcast", "audiobook", "broadcast"],
+            Meta(
+                description="Integrated loudness of the whole, in LUFS (ITU-R BS.1770-4), its "
+                "peaks below -1 dBTP; or `podcast` (-16), `audiobook` (ACX: -20, peaks below -3 "
+                "dBTP) or `broadcast` (EBU R 128: -23). Nothing is heard before the end then"
+            ),
+        ]
+        | None
+    ) = None
+    metadata: Annotated[
+        BookMetadata | None, Meta(description="Of an audiobook: response_format m4b")
     ] = None
 
 
@@ -238,6 +264,13 @@ class Alignment(Struct, frozen=True):
     char_end_times_ms: list[int]
 
 
+class Chapter(Struct, frozen=True):
+    """Where a chapter of an audiobook begins."""
+
+    title: str
+    start_ms: int
+
+
 class Word(Struct, frozen=True):
     """A word of the caller's text, `[char_start, char_end)` in it, and when it is heard."""
 
@@ -270,6 +303,12 @@ class SpeechResult(Struct, frozen=True, omit_defaults=True):
         Alignment | None, Meta(description="Of the text as it was given to the voice")
     ] = None
     words: list[Word] | None = None
+    loudness_lufs: Annotated[
+        float | None, Meta(description="Of the whole, where a loudness was asked for")
+    ] = None
+    chapters: Annotated[
+        list[Chapter] | None, Meta(description="By the headings of the input, where it has any")
+    ] = None
 
 
 class Job(Struct, frozen=True, omit_defaults=True):

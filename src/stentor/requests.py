@@ -15,6 +15,7 @@ from stentor.lexicon.ids import is_dictionary_id
 from stentor.lexicon.lexicon import Lexicon
 from stentor.routing.catalogue import Catalogue, unserviceable
 from stentor.routing.targets import Target
+from stentor.synthesis.mastering import cover_type
 from stentor.synthesis.values import Speech
 from stentor.text.dialogue import Cast
 from stentor.text.plan import check_text
@@ -198,6 +199,7 @@ def check(
             f"{max_input_chars} ([server] max_input_chars)",
             param="input",
         )
+    _check_metadata(request)
     reading = read(request.input, request.input_type or "auto")
     check_text(reading.text)
     found = catalogue.resolve(request.model, param="model", seed=seed)
@@ -214,6 +216,21 @@ def check(
             catalogue.check_voice(target, voice, param=param)
     able, skipped = _able(targets, request, catalogue)
     return Speech(request, able, reading, stored.extra_params, skipped, tuple(lexicons))
+
+
+def _check_metadata(request: SpeechRequest) -> None:
+    metadata = request.metadata
+    if metadata is None:
+        return
+    if request.response_format != "m4b":
+        raise invalid(
+            "metadata: only audiobooks have any; expected response_format m4b, or no metadata",
+            param="metadata",
+        )
+    if metadata.cover is not None and cover_type(metadata.cover) is None:
+        raise invalid(
+            "metadata.cover: expected a JPEG or PNG image, in base64", param="metadata.cover"
+        )
 
 
 def _able(

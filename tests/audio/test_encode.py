@@ -22,13 +22,13 @@ from stentor.audio.encode import Encoded, Encoder
 from stentor.audio.pcm import Samples
 from stentor.audio.resample import resample
 from stentor.audio.settings import EncoderSettings
-from stentor.contract import RESPONSE_FORMATS, ResponseFormat
+from stentor.contract import STREAM_FORMATS, ResponseFormat
 
 SOURCE_RATES = (16000, 22050, 24000, 44100, 48000)
 EXACT_FORMATS: tuple[ResponseFormat, ...] = ("flac", "wav", "pcm")
 AAC_PRIMING = 1024
 
-every_format = pytest.mark.parametrize("response_format", RESPONSE_FORMATS)
+every_format = pytest.mark.parametrize("response_format", STREAM_FORMATS)
 every_rate = pytest.mark.parametrize("source_rate", SOURCE_RATES)
 
 Encode = Callable[..., tuple[Path, Encoded]]
@@ -228,7 +228,7 @@ def test_what_8_khz_cannot_hold_does_not_fold_into_g711(
 
 
 @given(
-    response_format=st.sampled_from(RESPONSE_FORMATS),
+    response_format=st.sampled_from(STREAM_FORMATS),
     source_rate=st.sampled_from(SOURCE_RATES),
     cuts=st.lists(st.integers(0, 20000), max_size=12),
 )
@@ -268,9 +268,9 @@ def test_another_process_makes_the_same_bytes_of_the_same_samples(
 ) -> None:
     samples = speech_like(3, 22050)
     np.save(tmp_path / "samples.npy", samples)
-    child = [sys.executable, "-c", SHA256_OF_EVERY_FORMAT, str(tmp_path), *RESPONSE_FORMATS]
+    child = [sys.executable, "-c", SHA256_OF_EVERY_FORMAT, str(tmp_path), *STREAM_FORMATS]
     theirs = subprocess.run(child, check=True, capture_output=True, text=True, timeout=60)
-    for response_format, digest in zip(RESPONSE_FORMATS, theirs.stdout.split(), strict=True):
+    for response_format, digest in zip(STREAM_FORMATS, theirs.stdout.split(), strict=True):
         path, _ = encode(response_format, samples, 22050)
         assert hashlib.sha256(path.read_bytes()).hexdigest() == digest, response_format
 

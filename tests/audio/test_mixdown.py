@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,18 +14,22 @@ from hypothesis import strategies as st
 from audio.signals import decode as decode_file
 from audio.signals import speech_like
 from stentor.audio.join import Joiner
-from stentor.audio.mixdown import Mixdown
+from stentor.audio.loudness import measure
+from stentor.audio.m4b import BookMetadata
+from stentor.audio.mixdown import Mixdown, MixSettings, Stopped
 from stentor.audio.mpeg import id3v2_end, mp3_frame
 from stentor.audio.pcm import BLOCK, Pcm, Samples
-from stentor.audio.settings import EncoderSettings
-from stentor.contract import RESPONSE_FORMATS, ResponseFormat
+from stentor.audio.settings import EncoderSettings, LoudnessTarget
+from stentor.contract import STREAM_FORMATS, ResponseFormat
 from upstream.sound import encoded
 
 RATE = 22050
 
 
 def mixdown(folder: Path, response_format: ResponseFormat, name: str = "audio") -> Mixdown:
-    return Mixdown(folder / f"{name}.{response_format}", response_format, RATE, EncoderSettings())
+    return Mixdown(
+        folder / f"{name}.{response_format}", response_format, RATE, MixSettings(EncoderSettings())
+    )
 
 
 def segments() -> list[tuple[Samples, int, int]]:
@@ -39,7 +45,7 @@ def segments() -> list[tuple[Samples, int, int]]:
     ]
 
 
-@pytest.mark.parametrize("response_format", RESPONSE_FORMATS)
+@pytest.mark.parametrize("response_format", STREAM_FORMATS)
 def test_bytes_and_pcm_make_the_same_file(tmp_path: Path, response_format: ResponseFormat) -> None:
     by_bytes, by_pcm, by_steps = (mixdown(tmp_path, response_format, name) for name in "abc")
     for samples, rate, pause in segments():
@@ -49,7 +55,7 @@ def test_bytes_and_pcm_make_the_same_file(tmp_path: Path, response_format: Respo
         assert steps == sorted(steps) and steps[-1] == seconds
     made = [one.close() for one in (by_bytes, by_pcm, by_steps)]
     assert made[0] == made[1] == made[2]
-    assert made[0].duration_seconds == seconds
+    assert made[0].encoded.duration_seconds == seconds
     a, b, c = ((tmp_path / f"{name}.{response_format}").read_bytes() for name in "abc")
     assert a == b == c
 
@@ -108,16 +114,18 @@ from pathlib import Path
 import psutil
 from stentor.audio.decode import decode
 from stentor.audio.form import AudioForm
-from stentor.audio.mixdown import Mixdown
-from stentor.audio.settings import EncoderSettings
+from stentor.audio.loudness import measure
+from stentor.audio.m4b import BookMetadata
+from stentor.audio.mixdown import Mixdown, MixSettings, Stopped
+from stentor.audio.settings import EncoderSettings, LoudnessTarget
 
 folder, response_format, rate = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 
 def work(name):
     decoded = decode(folder / name, AudioForm("mp3"), folder=folder)
-    mixdown = Mixdown(folder / "out", response_format, rate, EncoderSettings())
+    mixdown = Mixdown(folder / "out", response_format, rate, MixSettings(EncoderSettings()))
     mixdown.add_pcm(decoded.pcm, 300)
-    return mixdown.close().duration_seconds
+    return mixdown.close().encoded.duration_seconds
 
 def anonymous():
     memory = psutil.Process().memory_info()
@@ -171,3 +179,46 @@ def test_a_segment_in_a_file_is_joined_as_one_in_memory(tmp_path: Path) -> None:
         mixed.close()
     a, b = (decode_file(tmp_path / f"{name}.flac")[0] for name in ("memory", "mapped"))
     np.testing.assert_array_equal(a, b)
+
+
+def test_a_whole_is_as_loud_as_was_asked_for_and_lists_its_chapters(tmp_path: Path) -> None:
+    target = LoudnessTarget(-18.0, -1.0)
+    mix = MixSettings(EncoderSettings(), target, BookMetadata("Tales", ("Anna",)))
+    mixdown = Mixdown(tmp_path / "book.m4b", "m4b", RATE, mix)
+    assert not mixdown.grows
+    for number in range(3):
+        mixdown.begin_chapter(f"Chapter {number}")
+        mixdown.add_pcm(Pcm(speech_like(8 + number, RATE), RATE), 500)
+    mixed = mixdown.close()
+    assert mixed.loudness_lufs == pytest.approx(-18.0, abs=0.3)
+    starts = [one.start_ms for one in mixed.chapters]
+    assert starts == pytest.approx([0, 8500, 18000], abs=250)
+    with av.open(str(tmp_path / "book.m4b")) as book:
+        assert [one["metadata"]["title"] for one in book.chapters()] == [
+            "Chapter 0",
+            "Chapter 1",
+            "Chapter 2",
+        ]
+        assert book.metadata["title"] == "Tales"
+        samples = np.concatenate([frame.to_ndarray()[0] for frame in book.decode(audio=0)])
+    pieces = [(samples * 32767).astype(np.int16)]
+    assert measure(pieces, RATE).integrated_lufs == pytest.approx(-18.0, abs=0.5)
+
+
+def test_mastering_can_be_stopped_from_another_thread(tmp_path: Path) -> None:
+    mixdown = Mixdown(
+        tmp_path / "out.wav", "wav", RATE, MixSettings(EncoderSettings(), LoudnessTarget())
+    )
+    mixdown.add_pcm(Pcm(speech_like(30, RATE), RATE), 0)
+    mixdown.stop()
+    with pytest.raises(Stopped):
+        mixdown.close()
+    mixdown.abort()
+
+
+def test_silence_stays_silent_whatever_loudness_is_asked_for(tmp_path: Path) -> None:
+    mixdown = Mixdown(
+        tmp_path / "out.wav", "wav", RATE, MixSettings(EncoderSettings(), LoudnessTarget())
+    )
+    mixdown.add_pcm(Pcm(np.zeros(RATE, np.int16), RATE), 0)
+    assert mixdown.close().loudness_lufs == -math.inf

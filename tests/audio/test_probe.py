@@ -16,7 +16,7 @@ from stentor.audio.decode import decode
 from stentor.audio.encode import Encoder
 from stentor.audio.form import AudioForm, DecodeError, Encoding
 from stentor.audio.probe import AudioFacts, probe
-from stentor.contract import RESPONSE_FORMATS, ResponseFormat
+from stentor.contract import STREAM_FORMATS, ResponseFormat
 from upstream.sound import encoded
 
 RATES: dict[Encoding, int] = {"pcm": 24000, "ulaw": 8000, "alaw": 8000}
@@ -38,7 +38,7 @@ def facts(tmp_path: Path) -> Facts:
 
 
 @pytest.mark.parametrize("source_rate", [8000, 22050, 24000, 48000])
-@pytest.mark.parametrize("response_format", RESPONSE_FORMATS)
+@pytest.mark.parametrize("response_format", STREAM_FORMATS)
 def test_what_the_encoder_makes_may_go_out_as_it_is(
     tmp_path: Path, response_format: ResponseFormat, source_rate: int
 ) -> None:
@@ -56,7 +56,7 @@ def test_what_the_encoder_makes_may_go_out_as_it_is(
 
 @pytest.mark.parametrize("rate", [8000, 16000, 24000, 48000])
 @pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize("encoding", RESPONSE_FORMATS)
+@pytest.mark.parametrize("encoding", STREAM_FORMATS)
 def test_the_facts_are_those_that_decoding_finds(
     tmp_path: Path, encoding: Encoding, channels: int, rate: int
 ) -> None:
@@ -76,8 +76,8 @@ def test_the_facts_are_those_that_decoding_finds(
     assert (stereo in found.misfits(encoding)) == (channels == 2)
 
 
-@pytest.mark.parametrize("encoding", RESPONSE_FORMATS)
-@pytest.mark.parametrize("wanted", RESPONSE_FORMATS)
+@pytest.mark.parametrize("encoding", STREAM_FORMATS)
+@pytest.mark.parametrize("wanted", STREAM_FORMATS)
 def test_another_encoding_never_fits(
     facts: Facts, encoding: Encoding, wanted: ResponseFormat
 ) -> None:
@@ -87,7 +87,7 @@ def test_another_encoding_never_fits(
 
 
 @pytest.mark.parametrize("actual", WITH_HEADER)
-@pytest.mark.parametrize("declared", RESPONSE_FORMATS)
+@pytest.mark.parametrize("declared", STREAM_FORMATS)
 def test_a_wrong_label_does_not_deceive(
     facts: Facts, declared: ResponseFormat, actual: Encoding
 ) -> None:
@@ -185,7 +185,7 @@ def test_half_a_sample_is_told_apart(facts: Facts) -> None:
     assert facts(bytes(2001), "pcm").misfits("pcm") == ("the file ends in the middle of a sample",)
 
 
-@pytest.mark.parametrize("encoding", RESPONSE_FORMATS)
+@pytest.mark.parametrize("encoding", STREAM_FORMATS)
 @pytest.mark.parametrize("data", [b"", b'{"error": "quota exceeded"}'])
 def test_what_is_no_audio_is_an_error(facts: Facts, encoding: Encoding, data: bytes) -> None:
     with pytest.raises(DecodeError):

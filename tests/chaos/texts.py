@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from stentor.audio.mixdown import Mixdown
+from stentor.audio.mixdown import Mixdown, MixSettings
 from stentor.audio.settings import EncoderSettings
 from stentor.contract import ResponseFormat
 from stentor.engines import piper
@@ -119,11 +119,13 @@ class Voice:
         return self.folder / f"expected-{abs(hash(text))}"
 
     def _write(self, text: Text, path: Path) -> float:
-        mixdown = Mixdown(path, text.response_format, self.model.sample_rate, EncoderSettings())
+        mixdown = Mixdown(
+            path, text.response_format, self.model.sample_rate, MixSettings(EncoderSettings())
+        )
         for segment in plan(text.input, self.model.voices[0].id, language="en").segments:
             spoken = self._spoken[segment.text]
             mixdown.add(spoken.samples, spoken.sample_rate, segment.pause_after_ms)
-        return mixdown.close().duration_seconds
+        return mixdown.close().encoded.duration_seconds
 
 
 class _Engines:

@@ -12,7 +12,7 @@ import pytest
 from stentor.audio.decode import decode
 from stentor.audio.form import AudioForm
 from stentor.audio.probe import probe
-from stentor.contract import RESPONSE_FORMATS, ResponseFormat
+from stentor.contract import STREAM_FORMATS, ResponseFormat
 from support import JOBS
 from upstream.faults import at_random
 from upstream.openai import OwnServer
@@ -41,7 +41,7 @@ async def test_the_bytes_are_the_vendors_own(tmp_path: Path) -> None:
         }
 
 
-@pytest.mark.parametrize("response_format", RESPONSE_FORMATS)
+@pytest.mark.parametrize("response_format", STREAM_FORMATS)
 @pytest.mark.parametrize("vendor", ["openai", "elevenlabs", "deepgram", "gemini"])
 async def test_whoever_answers_the_bytes_are_what_was_asked_for(
     tmp_path: Path, vendor: str, response_format: ResponseFormat
@@ -179,7 +179,7 @@ async def test_many_faults_and_every_job_has_audio_or_a_reason(tmp_path: Path) -
                     model=names[n % 4],
                     fallbacks=names[:2],
                     input=f"{TEXT} {n}",
-                    response_format=RESPONSE_FORMATS[n % 6],
+                    response_format=STREAM_FORMATS[n % 6],
                 )
                 for n in range(60)
             )

@@ -41,7 +41,7 @@ class _Recipe:
 # The encoders share the processor with the synthesis. Each option below was compared with
 # FFmpeg's default on 76 s of neural speech, by speed (times real time, one core), DNSMOS overall
 # quality (of the PCM: 3.42) and bit rate.
-_RECIPES: dict[ResponseFormat, _Recipe] = {
+RECIPES: dict[ResponseFormat, _Recipe] = {
     # 158x, 3.43, against 85x, 3.43.
     "mp3": _Recipe(
         "mp3",
@@ -121,7 +121,7 @@ class Encoder:
         settings: EncoderSettings | None = None,
     ) -> None:
         settings = settings or EncoderSettings()
-        recipe = _RECIPES[response_format]
+        recipe = RECIPES[response_format]
         kbps = {
             "mp3": settings.mp3_kbps,
             "opus": settings.opus_kbps,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from stentor.contract import (
@@ -79,4 +81,10 @@ def _result(stored: StoredRequest, rendered: Rendered, latency_ms: int) -> Speec
         alignment=timings.alignment if timings else None,
         normalized_alignment=timings.normalized_alignment if timings else None,
         words=timings.words if timings else None,
+        loudness_lufs=_finite(rendered.loudness_lufs),
+        chapters=list(rendered.chapters) or None,
     )
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or math.isinf(value) else round(value, 2)

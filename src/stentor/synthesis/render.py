@@ -28,14 +28,14 @@ from stentor.routing.targets import LocalTarget
 from stentor.shielded import shielded
 from stentor.synthesis.failures import Part, PartFailed
 from stentor.synthesis.files import copied, sha256
+from stentor.synthesis.mastering import mix_settings
 from stentor.synthesis.remote import RemoteVoice
 from stentor.synthesis.rendering import Rendering, local_attempt
 from stentor.synthesis.values import Listener, Rendered, Speaker, Speech
 from stentor.synthesis.voices import Parts, Rules, Voiced
 
 if TYPE_CHECKING:
-    from stentor.audio.encode import Encoded
-    from stentor.audio.mixdown import Mixdown
+    from stentor.audio.mixdown import Mixdown, Mixed, MixSettings
     from stentor.audio.pcm import Pcm
     from stentor.routing.takes import Take
 
@@ -112,6 +112,7 @@ class Synthesizer:
         )
         rendering.warn(divided.warnings)
         rendering.parts = len(divided.parts)
+        rendering.chapters = {one.segment: one.title for one in divided.chapters}
         listener.on_progress(Progress(segments_total=rendering.parts))
         try:
             if not await self._pass_through(rendering, divided.parts):
@@ -123,7 +124,7 @@ class Synthesizer:
     async def _pass_through(self, rendering: Rendering, parts: Sequence[Part]) -> bool:
         """Let the vendor's own bytes be the file; False if they cannot be."""
         voice, response_format = rendering.voice, rendering.speech.response_format
-        if not isinstance(voice, RemoteVoice):
+        if not isinstance(voice, RemoteVoice) or rendering.speech.request.loudness is not None:
             return False
         form = voice.passing_through(response_format)
         if form is None:
@@ -140,7 +141,7 @@ class Synthesizer:
         finally:
             await rendering.done_with(voiced)
         rendering.add(voiced, origin_ms=0.0)
-        rendering.encoded = _as_it_is(take)
+        rendering.mixed = _as_it_is(take)
         rendering.generation = take.generation
         rendering.progress(voiced, take.facts.duration_seconds)
         return True
@@ -158,7 +159,7 @@ class Synthesizer:
                     finally:
                         await rendering.done_with(voiced)
             [mixdown] = opened
-            rendering.encoded = await self._in_thread(mixdown.close)
+            rendering.mixed = await self._in_thread(mixdown.close, stop=mixdown.stop)
         except BaseException:
             for one in opened:
                 await self._in_thread(one.abort)
@@ -174,10 +175,14 @@ class Synthesizer:
                 rendering.path,
                 rendering.speech.response_format,
                 pcm.sample_rate,
-                self._encoder,
+                mix_settings(rendering.speech, self._encoder),
             )
-            rendering.listener.on_audio(rendering.path, rendering.number)
+            if opened[0].grows:
+                rendering.listener.on_audio(rendering.path, rendering.number)
         [mixdown] = opened
+        title = rendering.chapter(voiced)
+        if title is not None:
+            mixdown.begin_chapter(title)
         steps = mixdown.steps(pcm, voiced.pause_after_ms)
         seconds = 0.0
         while (advanced := await self._in_thread(_advanced, steps)) is not None:
@@ -185,14 +190,16 @@ class Synthesizer:
         rendering.add(voiced, mixdown.origin_ms)
         rendering.progress(voiced, seconds)
 
-    async def _in_thread(self, function: Callable[..., T], *args: object) -> T:
+    async def _in_thread(
+        self, function: Callable[..., T], *args: object, stop: Callable[[], None] | None = None
+    ) -> T:
         """Call the function in an audio thread.
 
         A thread cannot be interrupted, and two in one encoder crash the process: a cancelled
-        caller waits until the thread is done.
+        caller waits until the thread is done, which `stop` may hasten.
         """
         loop = asyncio.get_running_loop()
-        return await shielded(loop.run_in_executor(self._threads, function, *args))
+        return await shielded(loop.run_in_executor(self._threads, function, *args), stop)
 
 
 async def _all_of(
@@ -245,15 +252,18 @@ def _advanced(steps: Iterator[float]) -> float | None:
     return max(islice(steps, STEPS_IN_A_ROW), default=None)
 
 
-def _as_it_is(take: Take) -> Encoded:
+def _as_it_is(take: Take) -> Mixed:
     from stentor.audio.encode import Encoded
+    from stentor.audio.mixdown import Mixed
 
     facts = take.facts
-    return Encoded(
-        samples_in=round(facts.duration_seconds * facts.sample_rate),
-        duration_seconds=facts.duration_seconds,
-        sample_rate=facts.sample_rate,
-        size_bytes=take.size,
+    return Mixed(
+        Encoded(
+            samples_in=round(facts.duration_seconds * facts.sample_rate),
+            duration_seconds=facts.duration_seconds,
+            sample_rate=facts.sample_rate,
+            size_bytes=take.size,
+        )
     )
 
 
@@ -262,7 +272,7 @@ def _open_mixdown(
     path: Path,
     response_format: ResponseFormat,
     sample_rate: int,
-    settings: EncoderSettings,
+    settings: MixSettings,
 ) -> None:
     # FFmpeg and NumPy are loaded by the first job, in its thread, not by the server's start.
     from stentor.audio.mixdown import Mixdown

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stentor.contract import Attempt, Progress
+from stentor.contract import Attempt, Chapter, Progress
 from stentor.routing.attempts import AttemptLog
 from stentor.routing.targets import LocalTarget, RemoteTarget, Target
 from stentor.synthesis.failures import Part, PartFailed
+from stentor.synthesis.mastering import loudness_target
 from stentor.synthesis.remote import RemoteVoice
 from stentor.synthesis.substitutes import ending_as, placed, turns
 from stentor.synthesis.timeline import Timed, Timeline
@@ -21,7 +23,10 @@ from stentor.synthesis.values import Listener, Rendered, Speaker, Speech, Timing
 from stentor.synthesis.voices import LocalVoice, Rules, Voice, Voiced
 
 if TYPE_CHECKING:
-    from stentor.audio.encode import Encoded
+    from stentor.audio.mixdown import Mixed
+
+
+LOUDNESS_TOLERANCE_LU = 0.5
 
 
 @dataclass(slots=True)
@@ -31,7 +36,8 @@ class Rendering:
     Attributes:
         number: which of the request's targets it is, from 0.
         parts: how many the text was divided into.
-        encoded: the file, once it is finished.
+        chapters: the titles of those that begin with a part, by the part's place.
+        mixed: the file, once it is finished.
         generation: of the file's bytes.
     """
 
@@ -44,11 +50,13 @@ class Rendering:
     rules: Rules
     voice: Voice = field(init=False)
     parts: int = 0
-    encoded: Encoded | None = None
+    chapters: Mapping[int, str] = field(default_factory=dict)
+    mixed: Mixed | None = None
     generation: int = field(init=False)
     _warnings: dict[str, None] = field(default_factory=dict)
     _timeline: Timeline = field(default_factory=Timeline)
     _done: int = 0
+    _begun: int = -1
     _tokens: list[int | None] = field(default_factory=lambda: [None, None])
     _request_ids: dict[str, None] = field(default_factory=dict)
 
@@ -152,9 +160,18 @@ class Rendering:
             )
         )
 
+    def chapter(self, voiced: Voiced) -> str | None:
+        """The title of the chapter that begins with what is about to be in the file."""
+        index = voiced.part.index
+        if index == self._begun:
+            return None
+        self._begun = index
+        return self.chapters.get(index)
+
     def rendered(self, digest: str) -> Rendered:
         """The finished file, whose SHA-256 this is."""
-        assert self.encoded is not None
+        assert self.mixed is not None
+        self._warn_of_loudness(self.mixed)
         request = self.speech.request
         if isinstance(self.voice, RemoteVoice):
             ignored = self.voice.ignored
@@ -167,7 +184,7 @@ class Rendering:
             timings = self._timeline.finish(request.input)
         return Rendered(
             path=self.path,
-            encoded=self.encoded,
+            encoded=self.mixed.encoded,
             sha256=digest,
             target=self.target,
             generation=self.generation,
@@ -179,7 +196,23 @@ class Rendering:
             warnings=tuple(self._warnings),
             ignored_params=tuple(ignored),
             timings=timings,
+            loudness_lufs=self.mixed.loudness_lufs,
+            chapters=tuple(Chapter(one.title, one.start_ms) for one in self.mixed.chapters),
         )
+
+    def _warn_of_loudness(self, mixed: Mixed) -> None:
+        target, reached = loudness_target(self.speech.request), mixed.loudness_lufs
+        if target is None or reached is None or abs(target.lufs - reached) <= LOUDNESS_TOLERANCE_LU:
+            return
+        if math.isinf(reached):
+            self.warn(["the audio is too quiet for its loudness to be measured"])
+        else:
+            self.warn(
+                [
+                    f"the loudness is {reached:.1f} LUFS instead of {target.lufs:g}: more would "
+                    "distort its peaks"
+                ]
+            )
 
 
 def _moved(timings: Sequence[Timed], by_ms: float) -> list[Timed]:

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from stentor.contract import Alignment, Attempt, Progress, ResponseFormat, SpeechRequest, Word
+from stentor.contract import (
+    Alignment,
+    Attempt,
+    Chapter,
+    Progress,
+    ResponseFormat,
+    SpeechRequest,
+    Word,
+)
 from stentor.engines.base import Flow, Spoken, Utterance
 from stentor.lexicon.lexicon import Lexicon
 from stentor.routing.targets import Target
@@ -124,6 +132,7 @@ class Rendered:
         request_ids: vendors' own, for their support.
         warnings: what a listener may miss, in sentences.
         ignored_params: fields of the request that had no effect.
+        loudness_lufs: of the whole, where one was asked for.
     """
 
     path: Path
@@ -139,3 +148,5 @@ class Rendered:
     warnings: tuple[str, ...] = ()
     ignored_params: tuple[str, ...] = ()
     timings: Timings | None = None
+    loudness_lufs: float | None = None
+    chapters: tuple[Chapter, ...] = ()
