@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
@@ -18,6 +19,7 @@ from stentor.routing.targets import Target
 from stentor.synthesis.mastering import cover_type
 from stentor.synthesis.values import Speech
 from stentor.text.dialogue import Cast
+from stentor.text.headings import find_headings
 from stentor.text.plan import check_text
 from stentor.text.reading import read
 
@@ -202,6 +204,8 @@ def check(
     _check_metadata(request)
     reading = read(request.input, request.input_type or "auto")
     check_text(reading.text)
+    if request.response_format == "m4b" and reading.kind == "text":
+        reading = replace(reading, headings=find_headings(reading.text))
     found = catalogue.resolve(request.model, param="model", seed=seed)
     for number, name in enumerate(request.fallbacks or []):
         found += catalogue.resolve(name, param=f"fallbacks[{number}]", seed=seed)
