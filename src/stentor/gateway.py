@@ -133,6 +133,8 @@ async def open_voices(config: Config, *, warm: bool) -> AsyncIterator[Voices]:
                 clause_ms=config.audio.clause_pause_ms,
                 paragraph_ms=config.audio.paragraph_pause_ms,
                 section_ms=config.audio.section_pause_ms,
+                heading_ms=config.audio.heading_pause_ms,
+                item_ms=config.audio.item_pause_ms,
             ),
             max_segment_chars=engines.max_segment_chars,
             retry_budget=config.routing.retry_budget,

@@ -268,8 +268,14 @@ class Audio(Section, frozen=True):
         int, Meta(ge=0, le=10_000, description="Silence after a paragraph")
     ] = 700
     section_pause_ms: Annotated[
-        int, Meta(ge=0, le=10_000, description="Silence after a heading or a section")
+        int, Meta(ge=0, le=10_000, description="Silence at a row of ornaments or blank lines")
     ] = 1200
+    heading_pause_ms: Annotated[
+        int, Meta(ge=0, le=10_000, description="Silence after a heading of marked-up text")
+    ] = 1000
+    item_pause_ms: Annotated[
+        int, Meta(ge=0, le=10_000, description="Silence after a list item of marked-up text")
+    ] = 500
 
 
 class Logging(Section, frozen=True):
