@@ -145,22 +145,23 @@ async def open_voices(config: Config, *, warm: bool) -> AsyncIterator[Voices]:
     live_voices = LiveVoices(transport, config.routing.voices_cache_seconds)
     pool.start(warm=warm and first is not None and engines.preload)
     try:
+        catalogue = Catalogue(
+            found.models,
+            accounts,
+            {
+                alias: [(one.model, one.weight) for one in alias_targets(targets)]
+                for alias, targets in config.models.items()
+            },
+            config.voices,
+            found.notes,
+        )
         yield Voices(
-            Catalogue(
-                found.models,
-                accounts,
-                {
-                    alias: [(one.model, one.weight) for one in alias_targets(targets)]
-                    for alias, targets in config.models.items()
-                },
-                config.voices,
-                found.notes,
-            ),
+            catalogue,
             pool,
             Caller(transport),
             live_voices,
             synthesizer,
-            list(found.notes),
+            catalogue.notes,
         )
     finally:
         await pool.close()

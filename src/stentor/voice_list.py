@@ -54,12 +54,17 @@ async def _of_account(voices: Voices, account: Account) -> tuple[list[Voice], st
     timeouts = msgspec.structs.replace(
         account.timeouts, total_s=min(LISTING_S, account.timeouts.total_s)
     )
+    live: list[Voice] = []
     warning = None
-    try:
-        live = await voices.live_voices.voices(account.provider, account.first_key.value, timeouts)
-    except ProviderError as error:
-        live = []
-        warning = f"{account.name}: its voices could not be listed: {error.message}"
+    for key in account.keys.in_turn:
+        try:
+            live = await voices.live_voices.voices(account.provider, key.value, timeouts)
+            warning = None
+            break
+        except ProviderError as error:
+            warning = f"{account.name}: its voices could not be listed: {error.message}"
+            if error.kind not in ("auth", "quota"):
+                break
     for voice in live:
         full = _full(voice, account.name)
         known.setdefault((full.model, full.id), full)

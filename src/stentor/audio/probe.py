@@ -22,6 +22,8 @@ _RATES: dict[ResponseFormat, int] = {"pcm": 24_000, "ulaw": 8_000, "alaw": 8_000
 _SAMPLE_BYTES: dict[Encoding, int] = {"pcm": 2, "ulaw": 1, "alaw": 1}
 _NO_FRAME = "the file has bytes that are not frames of audio"
 _CUT_OFF = "the file ends in the middle of a frame"
+WAV_SIZES_WRONG = "the sizes in the header are wrong"
+FLAC_LENGTH_MISSING = "the header does not tell the length"
 _CHANGES = "the sample rate or the number of channels changes"
 
 
@@ -109,7 +111,7 @@ def _headerless(data: Bytes, form: AudioForm) -> AudioFacts:
 def _wav(data: Bytes) -> AudioFacts:
     wav = read_wav(data)
     first = wav.runs[0].format
-    faults = [] if wav.exact else ["the sizes in the header are wrong"]
+    faults = [] if wav.exact else [WAV_SIZES_WRONG]
     if any(run.format != first for run in wav.runs):
         faults.append(_CHANGES)
     return AudioFacts(
@@ -146,7 +148,7 @@ def _flac(data: Bytes) -> AudioFacts:
     samples = round(flac_seconds(data) * rate)
     faults = []
     if told == 0:
-        faults.append("the header does not tell the length")
+        faults.append(FLAC_LENGTH_MISSING)
     elif told != samples:
         faults.append("the length that the header tells is not that of the frames")
     return AudioFacts(

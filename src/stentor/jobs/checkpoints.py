@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -36,9 +37,6 @@ from stentor.shielded import shielded
 log = structlog.get_logger(__name__)
 
 BeforeEach = Callable[[], Awaitable[None]]
-
-
-T = TypeVar("T")
 
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -75,7 +73,8 @@ class Checkpoints:
         self._spool = spool
         self._shared = shared
         self._clock = clock
-        self._underway: dict[str, _Underway[Any]] = {}
+        self._underway: dict[str, _Underway] = {}
+        self._calls: dict[str, asyncio.Event] = {}
 
     def speaker(self, flow: Flow, *, private: bool, before_each: BeforeEach) -> KeptSpeaker:
         """What speaks the segments of one job and keeps them.
@@ -115,12 +114,15 @@ class Checkpoints:
         return await asyncio.to_thread(_unpack, key, data)
 
     async def once(
-        self, key: str, find_or_speak: Callable[[], Coroutine[Any, Any, tuple[T, bool]]]
-    ) -> Once[T]:
+        self, key: str, find_or_speak: Callable[[], Coroutine[Any, Any, tuple[Spoken, bool]]]
+    ) -> tuple[Spoken, bool]:
         """Find or speak, unless that is being done for the same segment: then wait for it.
 
         Args:
             find_or_speak: returns the segment, and whether it was spoken.
+
+        Returns:
+            The segment, and whether it was spoken for this caller.
         """
         underway = self._underway.get(key)
         first = underway is None
@@ -129,7 +131,7 @@ class Checkpoints:
         underway.waiting += 1
         try:
             spoken, fresh = await asyncio.shield(underway.task)
-            return Once(spoken, first, first and fresh)
+            return spoken, first and fresh
         finally:
             underway.waiting -= 1
             # The last one who gives up ends the work, and the next one begins it anew.
@@ -156,21 +158,43 @@ class Checkpoints:
         log.debug("segment.kept", key=key, job_id=flow.job)
         return spoken
 
+    @asynccontextmanager
+    async def after_others(self, key: str) -> AsyncIterator[None]:
+        """Have a vendor speak within the block, once whoever does so already is done.
+
+        Each job makes its own calls: what fails or is called off for one is tried by the others.
+        """
+        underway = self._calls.get(key)
+        if underway is not None:
+            await underway.wait()
+            yield
+            return
+        done = self._calls[key] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._calls[key]
+            done.set()
+
     async def find_take(self, key: str, *, surely: bool) -> KeptTake | None:
         """A vendor's audio, if it is kept and whole."""
         if not surely and not await self._index.known([key]):
             return None
+        copy = self._temporary()
+        found = None
         try:
-            path = await self._blobs.fetch(key, self._temporary())
-            return await asyncio.to_thread(read_take, path)
+            path = await self._blobs.fetch(key, copy)
+            found = await asyncio.to_thread(read_take, path)
         except BlobMissing:
-            return None
+            pass
         except DamagedTake:
             log.warning("segment.damaged", key=key)
-            return None
         except (OSError, BaseError) as error:
             log.warning("segment.not_read", key=key, error=type(error).__name__)
-            return None
+        finally:
+            if found is None:
+                copy.unlink(missing_ok=True)
+        return found
 
     async def make_take_and_keep(
         self, key: str, order: Order, begun: Begun | None, *, private: bool
@@ -267,10 +291,12 @@ class KeptSpeaker:
         """
         key = self._key(utterance)
         # All of it once: what was not there when one job looked may be when its turn comes.
-        once = await self._checkpoints.once(key, lambda: self._find_or_speak(key, utterance))
+        spoken, mine = await self._checkpoints.once(
+            key, lambda: self._find_or_speak(key, utterance)
+        )
         self._there.add(key)
-        self.spoken += once.mine
-        return once.value
+        self.spoken += mine
+        return spoken
 
     async def take(self, order: Order, begun: Begun | None = None) -> Take:
         """Find what a vendor spoke, or have it speak.
@@ -281,12 +307,9 @@ class KeptSpeaker:
             StoreFull: the index has no room for it.
         """
         key = self._key(Call.of(order.account, order.script))
-        once = await self._checkpoints.once(key, lambda: self._find_or_make(key, order, begun))
-        kept, mine = once.value, once.mine
-        self._there.add(key)
-        if not once.first:
-            # Whoever was first may have it in a file of its own, which goes when that is done.
+        async with self._checkpoints.after_others(key):
             kept, mine = await self._find_or_make(key, order, begun)
+        self._there.add(key)
         self.spoken += mine
         if mine:
             self._paid.add(key)
@@ -327,23 +350,10 @@ class KeptSpeaker:
         return hashlib.sha256(shaped).hexdigest()
 
 
-class Once(NamedTuple, Generic[T]):
-    """A segment that was found or spoken.
-
-    Attributes:
-        first: whether it was this caller's turn to do so, rather than another's before.
-        mine: whether it was spoken for this caller.
-    """
-
-    value: T
-    first: bool
-    mine: bool
-
-
-class _Underway(Generic[T]):
+class _Underway:
     """A segment that is being found or spoken, and how many wait for it."""
 
-    def __init__(self, task: asyncio.Task[tuple[T, bool]]) -> None:
+    def __init__(self, task: asyncio.Task[tuple[Spoken, bool]]) -> None:
         self.task = task
         self.waiting = 0
 

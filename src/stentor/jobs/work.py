@@ -133,7 +133,11 @@ class Work:
             rendered = await self._synthesizer.render(
                 speech, path, speaker=speaker, listener=progressing
             )
-            outcome = completed(stored, rendered, round((time.monotonic() - started) * 1000))
+            latency_ms = round((time.monotonic() - started) * 1000)
+            if rendered.timings is None:
+                outcome = completed(stored, rendered, latency_ms)
+            else:
+                outcome = await asyncio.to_thread(completed, stored, rendered, latency_ms)
             content_type = CONTENT_TYPES[speech.response_format]
             await self._blobs.put(job.id, rendered.path, content_type)
         except SpeechError as error:

@@ -69,7 +69,6 @@ class Account:
         self.places = Places(concurrency or provider.concurrency)
         self.rates = Rates(requests_per_minute, characters_per_minute)
         self.keys = KeyRing(keys, clock)
-        self.first_key = keys[0]
         self._max_segment_chars = max_segment_chars
         self._prices = prices
         self._models = tuple(models)

@@ -33,14 +33,13 @@ from stentor.secret import Secret
 log = structlog.get_logger(__name__)
 
 ERROR_BYTES_READ = 64 * 1024
+FORBIDDEN = 403
 # What takes longer than a few hundred microseconds to decode is decoded in a thread.
 THREAD_BYTES = 64 * 1024
 # Anything shorter is no secret, and may be part of any word.
 SHORTEST_KEY_CHARS = 8
 
-_BROKEN: frozenset[FaultKind] = frozenset(
-    {"server", "network", "timeout", "truncated", "malformed"}
-)
+_BROKEN: frozenset[FaultKind] = frozenset({"server", "network", "timeout", "truncated"})
 
 
 class Sink(Protocol):
@@ -219,6 +218,9 @@ class Caller:
             settled = True
             if error.kind in _BROKEN:
                 breaker.failed()
+            elif error.kind == "malformed":
+                # May be of the text's own making, and is no reason to keep others from asking.
+                breaker.abandoned()
             else:
                 if error.status is not None or call.billed:
                     breaker.succeeded()
@@ -229,7 +231,7 @@ class Caller:
             error.message = _without(key.value, error.message)
             error.args = (error.message,)
             if error.kind in ("auth", "quota"):
-                account.keys.ban(key)
+                account.keys.ban(key, doubtful=error.status == FORBIDDEN)
             call.end(error.kind, error)
             log.warning(
                 "provider.call_failed",
@@ -356,7 +358,8 @@ class _Call:
                 characters=self.delivered.characters or len(script.text),
                 utf8_bytes=len(script.text.encode()),
                 input_tokens=self.delivered.input_tokens,
-                output_tokens=self.delivered.output_tokens,
+                # What broke off tells no count: then the cost is at least that of the text.
+                output_tokens=0 if error is not None else self.delivered.output_tokens,
                 audio_seconds=seconds,
             )
         return Attempt(

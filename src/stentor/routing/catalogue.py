@@ -43,7 +43,24 @@ class Catalogue:
         self._accounts = dict(accounts)
         self._aliases = dict(aliases)
         self._voices = dict(voices)
-        self._notes = list(notes)
+        self._notes = [*notes, *self._dead_ends()]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know about the configuration."""
+        return list(self._notes)
+
+    def _dead_ends(self) -> Iterator[str]:
+        """What aliases lead to nothing."""
+        for alias, options in self._aliases.items():
+            for name, _ in options:
+                if not self._alive(name):
+                    yield f"alias {alias}: there is no model {name!r}"
+        providers = {model.engine for model in self._models.values()} | self._accounts.keys()
+        for voice, places in self._voices.items():
+            for place in places:
+                if place.partition("/")[0] not in providers:
+                    yield f"voice {voice}: there is no provider {place.partition('/')[0]!r}"
 
     @property
     def accounts(self) -> Sequence[Account]:
@@ -85,7 +102,9 @@ class Catalogue:
         """
         if name not in self._aliases:
             return [self._target(name, param)]
-        return [self._target(one, param) for one in _shuffled(self._aliases[name], seed)]
+        options = self._aliases[name]
+        alive = [one for one in options if self._alive(one[0])] or options
+        return [self._target(one, param) for one in _shuffled(alive, seed)]
 
     def default_voice(self, target: Target) -> str | None:
         """The voice to take where a person names none; None if that cannot be told."""

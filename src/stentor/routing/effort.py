@@ -20,8 +20,12 @@ _NEXT_KEY = frozenset({"auth", "quota"})
 class RetryBudget:
     """How many retries one request has left at one target."""
 
-    def __init__(self, retries: int, segments: int) -> None:
+    def __init__(self, retries: int, segments: int = 0) -> None:
         self._left = retries + segments // SEGMENTS_PER_RETRY
+
+    def allow_for(self, segments: int) -> None:
+        """So many segments are to be spoken, too."""
+        self._left += segments // SEGMENTS_PER_RETRY
 
     def spend(self) -> bool:
         """Take one; False if none is left."""
@@ -37,7 +41,7 @@ class Effort:
     - A key that was refused, or that has nothing left, is followed by the next at once; that is
       no retry.
     - Too much at once (429) lets the key rest for as long as the provider asks, and is tried with
-      another key if one is free.
+      another key if one is free; that is a retry only once all keys were tried.
     - What the provider or the network did wrong is tried again after a pause that doubles, with
       jitter, but not before the provider asks for.
     - What is wrong with the request is not tried again.
@@ -58,6 +62,7 @@ class Effort:
         self._retries = 0
         self.pause_s = 0.0
         self.key: ProviderKey | None = None
+        self._hurried: set[ProviderKey] = set()
 
     @property
     def rest_s(self) -> float:
@@ -87,6 +92,10 @@ class Effort:
         if error.kind == "rate_limited" and self.key is not None:
             keys.rest(self.key, self.pause_s)
             self.pause_s = keys.wait_s()
+            self._hurried.add(self.key)
+            if self.pause_s == 0.0 and len(self._hurried) < keys.count:
+                return True
+            self._hurried.clear()
         if self._retries >= self._account.patience.retries or self.pause_s > self.rest_s:
             return False
         self._retries += 1

@@ -10,6 +10,10 @@ from stentor.secret import Secret
 # A key that was refused may have been given rights or credit since.
 FIRST_BAN_S = 60.0
 LONGEST_BAN_S = 3600.0
+# A vendor forbids a key, but also a voice or a model.
+FIRST_DOUBTFUL_BAN_S = 5.0
+# Whatever a vendor asks for: its clock may be wrong, and its limit raised.
+LONGEST_REST_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +69,36 @@ class KeyRing:
         """The key was accepted."""
         self._state(key).next_ban_s = FIRST_BAN_S
 
-    def ban(self, key: ProviderKey) -> None:
+    def ban(self, key: ProviderKey, *, doubtful: bool = False) -> None:
         """The key was refused, or its account is empty: leave it alone, each time for longer.
 
         Calls that were under way when the first of them was refused make it no longer.
+
+        Args:
+            doubtful: it may be one request alone that the key is not good for: for a short while.
         """
         state, now = self._state(key), self._clock()
         if state.banned_until > now:
             return
+        if doubtful and state.next_ban_s == FIRST_BAN_S:
+            state.next_ban_s = FIRST_DOUBTFUL_BAN_S
         state.banned_until = now + state.next_ban_s
         state.next_ban_s = min(2 * state.next_ban_s, LONGEST_BAN_S)
 
     def rest(self, key: ProviderKey, seconds: float) -> None:
         """The key had too much to do."""
         state = self._state(key)
-        state.rests_until = max(state.rests_until, self._clock() + seconds)
+        state.rests_until = max(state.rests_until, self._clock() + min(seconds, LONGEST_REST_S))
+
+    @property
+    def count(self) -> int:
+        """How many keys there are."""
+        return len(self._states)
+
+    @property
+    def in_turn(self) -> list[ProviderKey]:
+        """All keys, those that are not left alone first."""
+        return [state.key for state in sorted(self._states, key=lambda state: state.free_at)]
 
     def wait_s(self) -> float:
         """How long until a key is free; 0 if one is."""

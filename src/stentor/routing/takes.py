@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -19,11 +18,8 @@ from stentor.providers.base import Script
 from stentor.providers.faults import ProviderError
 from stentor.routing.account import Account
 from stentor.routing.caller import Called, Caller, Order
+from stentor.routing.generations import new_generation
 from stentor.shielded import shielded
-
-# Numbers below are those of a request's targets, whose audio is made the same again.
-FIRST_LIVE_GENERATION = 1000
-_GENERATIONS = 10**9 - FIRST_LIVE_GENERATION
 
 Begun = Callable[[Path, int], None]
 """Hears that a file begins to grow, and the generation of its audio."""
@@ -90,13 +86,13 @@ class FileSink:
 
     async def begin(self, form: AudioForm) -> None:
         """Start a new file; what was written before is void."""
-        self.close()
+        self.remove()
         self._number += 1
         self._form = form
         self._facts = None
         self.path = self._base.with_name(f"{self._base.name}.{self._number}")
         self.size = self.crc32 = 0
-        self.generation = FIRST_LIVE_GENERATION + secrets.randbelow(_GENERATIONS)
+        self.generation = new_generation()
 
     async def write(self, data: bytes) -> None:
         """Append bytes."""
@@ -154,10 +150,10 @@ class FileSink:
             self._file = None
 
     def remove(self) -> None:
-        """Remove every file, as far as they are still there."""
+        """Remove the file; whoever listens to it has it open."""
         self.close()
-        for number in range(1, self._number + 1):
-            self._base.with_name(f"{self._base.name}.{number}").unlink(missing_ok=True)
+        if self._number:
+            self.path.unlink(missing_ok=True)
 
 
 async def make_take(caller: Caller, order: Order, sink: FileSink) -> Take:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +18,7 @@ from stentor.routing.caller import Order
 from stentor.routing.effort import RetryBudget
 from stentor.routing.formats import native_speed, same_format, source_format
 from stentor.routing.targets import RemoteTarget, language_base, vendors_locators
+from stentor.shielded import shielded
 from stentor.synthesis.failures import Part, PartFailed
 from stentor.synthesis.forms import spoken_forms
 from stentor.synthesis.styles import styled_speed, styled_voice, unheard, with_volume
@@ -33,10 +36,12 @@ if TYPE_CHECKING:
     from stentor.routing.takes import Begun, Take
 
 CONTEXT_CHARS = 300
-# No text that a model takes in one go is longer than this, whatever its vendor says.
-LONGEST_CALL_CHARS = 100_000
+# Of one call where the vendor names no limit: some minutes, that are lost if it breaks off.
+UNLIMITED_CALL_CHARS = 5000
 # A number is said with several times as many characters as it is written.
 SAID_PER_WRITTEN = 3
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class RemoteVoice:
@@ -44,6 +49,7 @@ class RemoteVoice:
 
     Args:
         log: where the attempts are told.
+        budget: of the request's retries at this target.
         last_resort: whether no other target is left.
         folder: for long audio that is being decoded.
     """
@@ -55,6 +61,7 @@ class RemoteVoice:
         speaker: Speaker,
         rules: Rules,
         log: AttemptLog,
+        budget: RetryBudget,
         *,
         last_resort: bool,
         folder: Path,
@@ -69,7 +76,7 @@ class RemoteVoice:
         self._folder = folder
         self._can = target.capabilities
         self._chunks: Sequence[Chunk] = ()
-        self._budget = RetryBudget(rules.retry_budget, 1)
+        self._budget = budget
         self._extra, self.ignored = passed_on(self._can, speech.request, speech.extra_params)
         self.window = target.account.places.size
 
@@ -77,12 +84,15 @@ class RemoteVoice:
     def limits(self) -> Limits:
         """What fits into one call."""
         account, model = self.target.account, self.target.model
-        return Limits(account.max_chars(model), self._can.max_bytes, self._can.speakers)
+        max_chars, max_bytes = account.max_chars(model), self._can.max_bytes
+        if max_chars is None and max_bytes is None:
+            max_chars = UNLIMITED_CALL_CHARS
+        return Limits(max_chars, max_bytes, self._can.speakers)
 
     def divide(self, text: Reading, cast: Cast) -> Parts:
         parts = self._divide(text, cast)
         self._chunks = [part for part in parts.parts if isinstance(part, Chunk)]
-        self._budget = RetryBudget(self._rules.retry_budget, len(self._chunks))
+        self._budget.allow_for(len(self._chunks))
         styles = dict.fromkeys(chunk.style for chunk in self._chunks)
         unfollowed = [warning for style in styles for warning in unheard(self.target, style)]
         return Parts(parts.parts, [*parts.warnings, *unfollowed], parts.chapters)
@@ -92,13 +102,15 @@ class RemoteVoice:
         language = self._request.language_code or "en"
         forms = spoken_forms(self._speech, self.target, language)
         bare = text.text.strip()
-        if text.is_plain and not forms.rewriters and isinstance(cast, str) and limits.allow(bare):
+        as_written = text.is_plain and not forms.rewriters and isinstance(cast, str)
+        if as_written and limits.allow(bare) and not _CONTROL.search(bare):
+            assert isinstance(cast, str)
             start = text.text.index(bare)
             whole = Segment(0, bare, start, start + len(bare), cast, 0)
             return Parts([Chunk(0, ((cast, bare),), whole.start, whole.end, 0, (whole,), (0,))])
         pauses = self._rules.pauses
         # What is said may be longer than what is written.
-        room = limits.segment_chars or LONGEST_CALL_CHARS
+        room = limits.segment_chars or UNLIMITED_CALL_CHARS
         planned = plan(
             text,
             cast,
@@ -130,7 +142,11 @@ class RemoteVoice:
         await self._speaker.expect([Call.of(account, self._script(part, form)) for part in parts])
 
     async def speak(self, part: Part) -> Voiced:
-        return self.voiced(part, await self.take(part, source_format(self._can)))
+        take = await self.take(part, source_format(self._can))
+        if take.called.alignment is None:
+            return self.voiced(part, take)
+        # Thousands of timings take tens of milliseconds.
+        return await shielded(asyncio.to_thread(self.voiced, part, take))
 
     async def take(self, part: Part, form: VendorFormat, begun: Begun | None = None) -> Take:
         """Have one part spoken in this form.

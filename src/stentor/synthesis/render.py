@@ -27,7 +27,7 @@ from stentor.routing.attempts import AttemptLog
 from stentor.routing.targets import LocalTarget
 from stentor.shielded import shielded
 from stentor.synthesis.failures import Part, PartFailed
-from stentor.synthesis.files import copied, sha256
+from stentor.synthesis.files import copied
 from stentor.synthesis.mastering import mix_settings
 from stentor.synthesis.remote import RemoteVoice
 from stentor.synthesis.rendering import Rendering, local_attempt
@@ -100,7 +100,7 @@ class Synthesizer:
                 continue
             if isinstance(target, LocalTarget):
                 log.add(local_attempt(target, "ok", started))
-            return rendering.rendered(await self._in_thread(sha256, own))
+            return await self._in_thread(rendering.rendered)
         assert first_error is not None
         first_error.attempts = log.entries
         raise first_error
@@ -133,11 +133,11 @@ class Synthesizer:
         take = await voice.take(parts[0], form, rendering.listener.on_audio)
         voiced = voice.voiced(parts[0], take)
         try:
-            if take.facts.misfits(response_format):
+            fits = await self._in_thread(_taken_over, take, response_format, rendering.path)
+            if not fits:
                 rendering.listener.on_abort()
                 await self._mix(rendering, parts, [voiced])
                 return True
-            await self._in_thread(copied, take.path, rendering.path, take.size)
         finally:
             await rendering.done_with(voiced)
         rendering.add(voiced, origin_ms=0.0)
@@ -178,7 +178,7 @@ class Synthesizer:
                 mix_settings(rendering.speech, self._encoder),
             )
             if opened[0].grows:
-                rendering.listener.on_audio(rendering.path, rendering.number)
+                rendering.listener.on_audio(rendering.path, rendering.generation)
         [mixdown] = opened
         title = rendering.chapter(voiced)
         if title is not None:
@@ -250,6 +250,17 @@ def _pcm(rendering: Rendering, voiced: Voiced) -> tuple[Pcm, tuple[str, ...]]:
 def _advanced(steps: Iterator[float]) -> float | None:
     """Go some steps; the seconds so far, or None if there were no more steps."""
     return max(islice(steps, STEPS_IN_A_ROW), default=None)
+
+
+def _taken_over(take: Take, response_format: ResponseFormat, path: Path) -> bool:
+    """Make the vendor's bytes the file; False if players would stumble over them."""
+    from stentor.audio.lengths import has_only_lengths_wrong, write_lengths
+
+    misfits = take.facts.misfits(response_format)
+    if misfits and not has_only_lengths_wrong(misfits):
+        return False
+    copied(take.path, path, take.size)
+    return not misfits or write_lengths(path, take.facts)
 
 
 def _as_it_is(take: Take) -> Mixed:

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 
 from stentor.contract import Attempt, Chapter, Progress
 from stentor.routing.attempts import AttemptLog
+from stentor.routing.effort import RetryBudget
+from stentor.routing.generations import new_generation
 from stentor.routing.targets import LocalTarget, RemoteTarget, Target
 from stentor.synthesis.failures import Part, PartFailed
+from stentor.synthesis.files import sha256
 from stentor.synthesis.mastering import loudness_target
 from stentor.synthesis.remote import RemoteVoice
 from stentor.synthesis.substitutes import ending_as, placed, turns
@@ -54,6 +57,7 @@ class Rendering:
     mixed: Mixed | None = None
     generation: int = field(init=False)
     _warnings: dict[str, None] = field(default_factory=dict)
+    _budgets: dict[str, RetryBudget] = field(default_factory=dict)
     _timeline: Timeline = field(default_factory=Timeline)
     _done: int = 0
     _begun: int = -1
@@ -61,8 +65,13 @@ class Rendering:
     _request_ids: dict[str, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.generation = self.number
+        # Which target substitutes another may differ between two attempts.
+        self.generation = new_generation() if self._may_be_substituted else self.number
         self.voice = self._voice(self.target, last=self.number == len(self.speech.targets) - 1)
+
+    @property
+    def _may_be_substituted(self) -> bool:
+        return self.rules.substitutes and self.number < len(self.speech.targets) - 1
 
     @property
     def target(self) -> Target:
@@ -76,6 +85,7 @@ class Rendering:
                 self.speaker,
                 self.rules,
                 self.log,
+                self._budgets.setdefault(target.id, RetryBudget(self.rules.retry_budget)),
                 last_resort=last,
                 folder=self.path.parent,
             )
@@ -91,7 +101,7 @@ class Rendering:
             return [await self.voice.speak(part)]
         except PartFailed as failure:
             others = self.speech.targets[self.number + 1 :]
-            if not (self.rules.substitutes and others and self.parts > 1):
+            if not self._may_be_substituted or self.parts == 1:
                 raise
             for target in others:
                 with suppress(PartFailed):
@@ -116,9 +126,11 @@ class Rendering:
                 for piece in divided.parts:
                     voiced = placed(await voice.speak(piece), part, turn.offset)
                     spoken.append(voiced)
-        except BaseException:
+        except BaseException as failure:
             for voiced in spoken:
                 await self.done_with(voiced)
+            if isinstance(failure, PartFailed) and isinstance(target, LocalTarget):
+                self.log.add(local_attempt(target, failure.outcome, started))
             raise
         if isinstance(target, LocalTarget):
             self.log.add(local_attempt(target, "ok", started))
@@ -168,8 +180,8 @@ class Rendering:
         self._begun = index
         return self.chapters.get(index)
 
-    def rendered(self, digest: str) -> Rendered:
-        """The finished file, whose SHA-256 this is."""
+    def rendered(self) -> Rendered:
+        """The finished file; takes as long as it is."""
         assert self.mixed is not None
         self._warn_of_loudness(self.mixed)
         request = self.speech.request
@@ -185,7 +197,7 @@ class Rendering:
         return Rendered(
             path=self.path,
             encoded=self.mixed.encoded,
-            sha256=digest,
+            sha256=sha256(self.path),
             target=self.target,
             generation=self.generation,
             attempts=self.log.entries,

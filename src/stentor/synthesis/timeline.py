@@ -42,6 +42,9 @@ class Timeline:
             spoken: timings in it.
             source: the same timings in the caller's text.
         """
+        if self._texts:
+            self._texts.append(" ")
+            self._length += 1
         self._spoken += (
             one._replace(start=one.start + self._length, end=one.end + self._length)
             for one in spoken
