@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -120,7 +121,12 @@ async def open_door(
         scene = await stack.enter_async_context(
             open_scene(folder / "data", file=file, working=True)
         )
-        yield Door(scene, vendors)
+        door = Door(scene, vendors)
+        yield door
+        async with asyncio.timeout(10):
+            # Nothing is left behind, once what was called off has come to its end.
+            while list((folder / "data" / "spool").iterdir()):
+                await asyncio.sleep(0.01)
 
 
 def _type(name: str, options: str) -> str:

@@ -81,4 +81,4 @@ def test_only_known_prices_are_told() -> None:
     price = Price(per_million_characters=15)
     account = Account("mine", OpenAI(), keys("ab"), prices={"tts-1": price})
     assert account.price("tts-1") == price and account.price("tts-1-hd") is None
-    assert account.first_key.label == "a"
+    assert [one.label for one in account.keys.in_turn] == ["a", "b"]

@@ -163,8 +163,8 @@ def test_a_key_rests_even_if_this_segment_is_not_tried_again() -> None:
 
 
 def test_too_much_at_once_is_a_retry() -> None:
-    assert len(Trying("ab", retries=3).pauses("rate_limited")) == 3
-    assert len(Trying("ab", budget=2).pauses("rate_limited")) == 2
+    assert len(Trying("a", retries=3).pauses("rate_limited")) == 3
+    assert len(Trying("a", budget=2).pauses("rate_limited")) == 2
 
 
 def test_an_outage_is_waited_for_only_if_nothing_else_is_left() -> None:

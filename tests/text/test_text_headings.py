@@ -27,7 +27,7 @@ from stentor.text.reading import Reading
         ("He read chapter 3 of the book.\n\nAct now, he said.", []),
         ("Part of me\n\nwas tired.", []),
         (
-            "Chapter 3 is where the hero, of whom so much is said, meets his match, or so it is told.",
+            "Chapter 3 is where the hero, of whom so much is said, meets his match, or so we hear.",
             [],
         ),
         ("", []),

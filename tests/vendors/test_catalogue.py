@@ -82,9 +82,9 @@ def test_a_vendors_own_variable_has_its_key_and_goes_nowhere_else(tmp_path: Path
     file = tmp_path / "stentor.toml"
     file.write_text('[providers.openai]\n[providers.box]\ntype="openai"\nbase_url="http://box/v1"')
     accounts = open_accounts(load(file, {}, {}), {"OPENAI_API_KEY": "sk-1"})
-    key = accounts["openai"].first_key
+    key = accounts["openai"].keys.in_turn[0]
     assert key.value is not None and key.value.reveal() == "sk-1"
-    assert accounts["box"].first_key.value is None
+    assert accounts["box"].keys.in_turn[0].value is None
 
 
 async def test_a_provider_of_ones_own_is_one_file(tmp_path: Path) -> None:

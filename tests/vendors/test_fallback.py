@@ -208,3 +208,92 @@ async def test_an_unknown_fallback_is_refused_with_what_there_is(tmp_path: Path,
         answer = await door.client.post("/v1/async/audio/speech", json=body)
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == "fallbacks[1]"
+
+
+async def test_substituted_lines_keep_their_voices_and_timings(tmp_path: Path) -> None:
+    cast = [{"speaker": "Anna", "voice": "anna"}, {"speaker": "Ben", "voice": "ben"}]
+    lines = [f"{'Anna' if n % 2 else 'Ben'}: This is line number {n}." for n in range(6)]
+    text = "\n".join(lines)
+    more = """
+[routing]
+fallback = "segment"
+breaker_failures = 100
+[voices.anna]
+elevenlabs = "voice0001"
+[voices.ben]
+elevenlabs = "voice0002"
+"""
+
+    def fails_once(received: Received) -> Fault | None:
+        return "server" if "number 3." in received.json()["text"] else None
+
+    async with open_door(tmp_path, ["elevenlabs"], options=NO_RETRIES, more=more) as door:
+        door.vendors["elevenlabs"].faults = fails_once
+        job = await door.speak(
+            model="elevenlabs/eleven_flash_v2_5",
+            fallbacks=["elevenlabs/eleven_multilingual_v2"],
+            voice=cast,
+            input=text,
+            with_timestamps=True,
+        )
+        # The substitute is the same vendor, which refuses that line there, too.
+        assert job["status"] == "failed"
+        door.vendors["elevenlabs"].faults = lambda received: (
+            "server"
+            if "number 3." in received.json()["text"]
+            and received.json()["model_id"] == "eleven_flash_v2_5"
+            else None
+        )
+        job = await door.speak(
+            model="elevenlabs/eleven_flash_v2_5",
+            fallbacks=["elevenlabs/eleven_multilingual_v2"],
+            voice=cast,
+            input=text,
+            with_timestamps=True,
+        )
+        [substituted] = [
+            one
+            for one in door.said("elevenlabs")
+            if one.json()["model_id"] == "eleven_multilingual_v2"
+        ][-1:]
+    assert job["status"] == "completed", job["error"]
+    assert substituted.path.startswith("/v1/text-to-speech/voice0001")
+    words = job["result"]["words"]
+    starts = [one["start_ms"] for one in words]
+    assert starts == sorted(starts)
+    for number in range(6):
+        at = text.index(f"{number}.")
+        [word] = [one for one in words if one["char_start"] == at]
+        assert word["end_ms"] > word["start_ms"] > 900 * number
+
+
+async def test_retries_of_one_request_come_out_of_one_budget(tmp_path: Path) -> None:
+    text = " ".join(f"This is sentence number {n}." for n in range(40))
+    options = {"openai": "retries = 50\nmax_segment_chars = 100"}
+    more = "[routing]\nretry_budget = 2\nbreaker_failures = 1000"
+    async with open_door(tmp_path, ["openai"], options=options, more=more) as door:
+        door.vendors["openai"].faults = always("truncated")
+        job = await door.speak(input=text)
+        pieces = {one.json()["input"] for one in door.said("openai")}
+        assert len(door.said("openai")) <= len(pieces) + 2 + 14 // 5
+    assert job["status"] == "failed"
+
+
+async def test_what_is_the_last_to_try_is_waited_for(tmp_path: Path) -> None:
+    more = "[routing]\nbreaker_failures = 1\nbreaker_seconds = 1"
+    async with open_door(tmp_path, ["openai"], options=NO_RETRIES, more=more) as door:
+        door.vendors["openai"].faults = ["server"]
+        assert (await door.speak(input=TEXT))["status"] == "failed"
+        assert (await door.speak(input=TEXT))["status"] == "completed"
+
+
+async def test_a_dead_entry_of_an_alias_is_passed_over_and_told_at_the_start(
+    tmp_path: Path,
+) -> None:
+    more = f'[models]\nherald = ["nobody/x", "{MODELS["openai"]}"]\n[voices.v]\nnobody = "x"'
+    async with open_door(tmp_path, ["openai"], more=more) as door:
+        notes = door.scene.gateway.voices.notes
+        for n in range(5):
+            await door.result(model="herald", input=f"{TEXT} {n}")
+    assert "alias herald: there is no model 'nobody/x'" in notes
+    assert "voice v: there is no provider 'nobody'" in notes

@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from scene_support import read_events
 from stentor.audio.decode import decode
 from stentor.audio.form import AudioForm
 from stentor.audio.probe import probe
 from stentor.contract import STREAM_FORMATS, ResponseFormat
 from support import JOBS
+from upstream import openai
 from upstream.faults import at_random
 from upstream.openai import OwnServer
 from upstream.sound import Tones
+from upstream.values import Answer, Received, Sound
 from vendors_support import MODELS, NARRATOR, open_door
 
 TEXT = "The herald had the voice of fifty men."
@@ -203,3 +206,119 @@ def decode_bytes(folder: Path, audio: bytes, encoding: ResponseFormat) -> float:
 
 def test_the_narrator_is_known_at_every_vendor() -> None:
     assert all(f"{vendor} = " in NARRATOR for vendor in MODELS)
+
+
+async def test_a_listener_of_a_broken_answer_is_told_to_begin_anew(tmp_path: Path) -> None:
+    async with open_door(tmp_path) as door:
+        vendor = door.vendors["openai"]
+        vendor.faults, vendor.pieces, vendor.pace_s = ["stall_middle", "slow"], 10, 0.02
+        body = {"model": MODELS["openai"], "voice": "narrator", "input": TEXT}
+        path = (await door.client.post(JOBS, json=body)).headers["location"]
+        names, audio = [], b""
+        async with door.client.stream("GET", f"{path}/events") as stream:
+            async for event in read_events(stream.aiter_lines()):
+                names.append(event.name)
+                if event.name == "job.restarted":
+                    audio = b""
+                if event.name == "speech.audio.delta":
+                    assert event.data["offset"] == len(audio)
+                    audio += event.audio
+                if event.name == "speech.audio.delta" and len(vendor.received) == 1:
+                    # The vendor stands still, and is called again.
+                    for connection in list(vendor.connections):
+                        connection.hang_up()
+    assert "job.restarted" in names
+    assert names[-1] == "job.completed"
+    assert audio == Tones().clip(AudioForm("mp3"), TEXT)
+
+
+@pytest.mark.parametrize("response_format", ["wav", "flac"])
+async def test_a_length_that_comes_late_breaks_no_listener_off(
+    tmp_path: Path, response_format: ResponseFormat
+) -> None:
+    class Streamed:
+        def answer(self, received: Received, sound: Sound) -> Answer | None:
+            answered = openai.answer(received, sound)
+            assert answered is not None
+            [clip] = answered.parts
+            whole = bytearray(clip)
+            if response_format == "wav":
+                at = whole.index(b"data") + 4
+                whole[4:8] = whole[at : at + 4] = b"\xff" * 4
+            else:
+                whole[21:26] = bytes([whole[21] & 0xF0, 0, 0, 0, 0])
+            return Answer(200, answered.headers, [bytes(whole)])
+
+        refuse = staticmethod(openai.refuse)
+
+    async with open_door(tmp_path) as door:
+        vendor = door.vendors["openai"]
+        vendor._vendor = Streamed()  # type: ignore[assignment]
+        vendor.faults, vendor.pieces, vendor.pace_s = ["slow"], 20, 0.02
+        body = {
+            "model": MODELS["openai"],
+            "voice": "narrator",
+            "input": TEXT,
+            "response_format": response_format,
+        }
+        path = (await door.client.post(JOBS, json=body)).headers["location"]
+        heard = (await door.client.get(f"{path}/audio")).content
+        job = (await door.client.get(f"{path}?wait=10")).json()
+        audio = await door.audio(job["result"])
+    assert heard[64:] == audio[64:]
+    file = tmp_path / "audio"
+    file.write_bytes(audio)
+    assert probe(file, AudioForm(response_format)).misfits(response_format) == ()
+
+
+async def test_timings_follow_a_speed_that_is_made_here(tmp_path: Path) -> None:
+    async with open_door(tmp_path) as door:
+        usual = await door.result(model=MODELS["elevenlabs"], input=TEXT, with_timestamps=True)
+        slow = await door.result(
+            model=MODELS["elevenlabs"], input=TEXT, with_timestamps=True, speed=0.35
+        )
+    # 0.7 is the vendor's slowest, of which its local stand-in takes no notice: 0.35 / 0.7.
+    for one, other in zip(usual["words"], slow["words"], strict=True):
+        assert other["start_ms"] == pytest.approx(2 * one["start_ms"], abs=30)
+
+
+async def test_who_waits_for_a_call_that_is_called_off_makes_it(tmp_path: Path) -> None:
+    async with open_door(tmp_path) as door:
+        vendor = door.vendors["openai"]
+        vendor.faults, vendor.pieces, vendor.pace_s = ["slow", None], 1000, 0.05
+        body = {"model": MODELS["openai"], "voice": "narrator", "input": TEXT}
+        first = (await door.client.post(JOBS, json=body)).headers["location"]
+        await vendor.until(lambda: vendor.answered["POST", 200] == 1)
+        second = (await door.client.post(JOBS, json=body)).headers["location"]
+        await door.client.delete(first)
+        job = (await door.client.get(f"{second}?wait=10")).json()
+    assert job["status"] == "completed"
+    assert [one["outcome"] for one in job["result"]["extra_fields"]["attempts"]] == ["ok"]
+    assert job["result"]["usage"]["cost"] == pytest.approx(len(TEXT) * 15 / 1e6)
+
+
+async def test_who_waits_for_a_call_that_fails_tries_for_oneself(tmp_path: Path) -> None:
+    async with open_door(tmp_path, options={"openai": "retries = 0"}) as door:
+        vendor = door.vendors["openai"]
+        vendor.faults, vendor.pieces, vendor.pace_s = ["invalid"], 10, 0.01
+        jobs = await asyncio.gather(door.speak(input=TEXT), door.speak(input=TEXT))
+    assert sorted(job["status"] for job in jobs) == ["completed", "failed"]
+    assert all(
+        (job["result"] or {}).get("extra_fields", {}).get("attempts")
+        or job["error"]["extra_fields"]["attempts"]
+        for job in ({"result": None, "error": None} | job for job in jobs)
+    )
+
+
+async def test_a_cancelled_job_tells_what_was_tried(tmp_path: Path) -> None:
+    async with open_door(tmp_path) as door:
+        vendor = door.vendors["openai"]
+        vendor.faults, vendor.pieces, vendor.pace_s = ["truncated", "slow"], 1000, 0.05
+        body = {"model": MODELS["openai"], "voice": "narrator", "input": TEXT}
+        path = (await door.client.post(JOBS, json=body)).headers["location"]
+        await vendor.until(lambda: vendor.answered["POST", 200] == 2)
+        await door.client.delete(path)
+        job = (await door.client.get(path)).json()
+    [attempt] = job["error"]["extra_fields"]["attempts"]
+    assert attempt["outcome"] == "truncated"
+    assert attempt["cost"] > 0

@@ -90,7 +90,9 @@ class JobsApi:
         job_id = read_job_id(request)
         cancel_only = read_flag(request, "cancel_only", default=False)
         store = self._gateway.store
-        ended = await store.cancel(job_id, owner, cancelled(), now_ms())
+        ended = await store.cancel(
+            job_id, owner, cancelled(self._gateway.runner.attempts(job_id)), now_ms()
+        )
         if ended is not None:
             self._gateway.runner.cancel(job_id)
             return json_response(job_view(ended, base=base_url(request)))

@@ -204,7 +204,7 @@ class Checkpoints:
         Raises:
             ProviderError: it cannot.
         """
-        own = AttemptLog()
+        own = AttemptLog(order.log)
         sink = FileSink(self._temporary(), begun)
         try:
             take = await make_take(self._caller, replace(order, log=own), sink)
@@ -216,9 +216,6 @@ class Checkpoints:
         except BaseException:
             sink.remove()
             raise
-        finally:
-            for attempt in own.entries:
-                order.log.add(attempt)
 
     async def _keep_take(self, key: str, kept: KeptTake, *, followed: bool, private: bool) -> Path:
         """Store a take; returns where its audio is."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
 from stentor.contract import (
     CONTENT_TYPES,
+    Attempt,
     ResultExtraFields,
     SpeechResult,
     Usage,
@@ -36,9 +38,11 @@ def failed(error: SpeechError) -> Outcome:
     )
 
 
-def cancelled() -> Outcome:
-    """The end of a job that its caller cancelled."""
-    return failed(SpeechError(CLIENT_CLOSED_REQUEST, "cancelled", "the job was cancelled"))
+def cancelled(attempts: Sequence[Attempt] = ()) -> Outcome:
+    """The end of a job that its caller cancelled, after these attempts."""
+    return failed(
+        SpeechError(CLIENT_CLOSED_REQUEST, "cancelled", "the job was cancelled", attempts=attempts)
+    )
 
 
 def overdue() -> Outcome:

@@ -11,6 +11,7 @@ from typing import Literal
 
 import structlog
 
+from stentor.contract import Attempt
 from stentor.disk import DiskGuard
 from stentor.errors import SpeechError
 from stentor.jobs.clock import Clock, now_ms
@@ -76,6 +77,7 @@ class JobRunner:
         self._clock = clock
         self._wake = asyncio.Event()
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._progressing: dict[str, Progressing] = {}
         self._express: set[str] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._probation = Probation()
@@ -115,6 +117,11 @@ class JobRunner:
     def notify(self) -> None:
         """Say that a job was submitted, so that it need not wait for the next look."""
         self._wake.set()
+
+    def attempts(self, job_id: str) -> tuple[Attempt, ...]:
+        """What was tried so far for a job that runs here."""
+        progressing = self._progressing.get(job_id)
+        return progressing.log.entries if progressing is not None else ()
 
     def cancel(self, job_id: str) -> None:
         """Stop working on a job, if it runs here. Its end must be in the store already."""
@@ -171,7 +178,7 @@ class JobRunner:
 
     async def _attempt(self, job: JobRecord) -> None:
         logger = log.bind(job_id=job.id, attempt=job.attempt)
-        progressing = Progressing(job.id, self._feed)
+        progressing = self._progressing[job.id] = Progressing(job.id, self._feed)
         renewal = asyncio.create_task(self._keep(job, progressing, asyncio.current_task()))
         try:
             outcome = await self._outcome(job, progressing)
@@ -192,6 +199,8 @@ class JobRunner:
         finally:
             renewal.cancel()
             self._feed.set_live(job.id, None)
+            if self._progressing.get(job.id) is progressing:
+                del self._progressing[job.id]
 
     async def _give_back(
         self, job: JobRecord, progressing: Progressing, *, error: str | None

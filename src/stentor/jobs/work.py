@@ -26,6 +26,7 @@ from stentor.jobs.store import StoreClosed, StoreFull
 from stentor.lexicon.dictionaries import Dictionaries
 from stentor.lexicon.lexicon import Lexicon
 from stentor.requests import StoredRequest, check, own_locators
+from stentor.routing.attempts import AttemptLog
 from stentor.routing.catalogue import Catalogue
 from stentor.shielded import shielded
 from stentor.synthesis.render import Synthesizer
@@ -45,10 +46,12 @@ class Progressing:
 
     Attributes:
         value: the newest progress.
+        log: what was tried so far.
     """
 
     def __init__(self, job_id: str, feed: JobFeed) -> None:
         self.value = Progress()
+        self.log = AttemptLog()
         self._job_id = job_id
         self._feed = feed
         self._speaker: KeptSpeaker | None = None
@@ -131,7 +134,7 @@ class Work:
             )
             progressing.begin(speaker, planning, speech.response_format)
             rendered = await self._synthesizer.render(
-                speech, path, speaker=speaker, listener=progressing
+                speech, path, speaker=speaker, listener=progressing, log=progressing.log
             )
             latency_ms = round((time.monotonic() - started) * 1000)
             if rendered.timings is None:

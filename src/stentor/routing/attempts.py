@@ -14,13 +14,19 @@ class AttemptLog:
 
     Successful calls of one key at one model are one entry that counts them; so are, beyond
     `NAMED` entries, failures of one kind: the list of a text of a thousand segments can be read.
+
+    Args:
+        whole: the log that this one is a part of.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, whole: AttemptLog | None = None) -> None:
         self._entries: list[Attempt] = []
+        self._whole = whole
 
     def add(self, attempt: Attempt) -> None:
         """Add an attempt, or count it."""
+        if self._whole is not None:
+            self._whole.add(attempt)
         crowded = len(self._entries) >= NAMED
         if attempt.outcome in ("ok", "cached") or crowded:
             for number, entry in enumerate(self._entries):

@@ -69,7 +69,13 @@ class Synthesizer:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def render(
-        self, speech: Speech, path: Path, *, speaker: Speaker, listener: Listener
+        self,
+        speech: Speech,
+        path: Path,
+        *,
+        speaker: Speaker,
+        listener: Listener,
+        log: AttemptLog | None = None,
     ) -> Rendered:
         """Speak the whole text into a new file.
 
@@ -79,11 +85,12 @@ class Synthesizer:
         Args:
             path: the file of the first target, overwritten; that of each further target has its
                 number appended. A target that fails leaves its file behind.
+            log: where the attempts are told; a new one if left out.
 
         Raises:
             SpeechError: the text holds nothing to speak, or no target could speak it.
         """
-        log = AttemptLog()
+        log = AttemptLog() if log is None else log
         for attempt in speech.skipped:
             log.add(attempt)
         first_error: SpeechError | None = None
