@@ -136,7 +136,8 @@ async def test_too_much_at_once_with_every_key_ends_when_the_retries_do() -> Non
         assert (await at.failing()).kind == "rate_limited"
         # A retry is a round of all keys.
         assert at.used.startswith(("ab", "ba")) and 6 <= len(at.used) <= 8
-    assert [pause for pause in at.clock.slept if pause] == [1, 1, 1]
+    pauses = [pause for pause in at.clock.slept if pause]
+    assert len(pauses) == 3 and all(1 <= pause < 3 for pause in pauses)
 
 
 async def test_every_key_is_tried_before_too_much_at_once_is_a_retry() -> None:
