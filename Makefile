@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 SYNC = $(UV) pip install --quiet --python $(BIN)/python --require-hashes
 
-.PHONY: serve install test lint format bench chaos lock clean
+.PHONY: serve install test lint format bench quality chaos lock clean
 
 serve: $(VENV)/.serve
 	@$(BIN)/stentor serve
@@ -27,6 +27,10 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@PYTHONPATH=tests $(BIN)/python -m bench
+
+# How well a whole book is read (docs/quality.md): make quality TEXT=book.txt
+quality: $(VENV)/.dev
+	@$(BIN)/python -m bench.quality $(or $(TEXT),$(error say which book: make quality TEXT=book.txt))
 
 # Kills the server and its engines over and over; SEED=... does so again (docs/chaos.md).
 chaos: $(VENV)/.dev
