@@ -2,8 +2,8 @@
 
 The text is one job on the real server, with timings and at a loudness; the audio is then listened
 to by Whisper (tiny.en), looked at sample by sample, and compared with the bare engine speaking the
-same sentences one by one. With CHARACTERS, only that much of the text is taken. The page of hard text in
-`tests/data/hard.txt` is read, too.
+same sentences one by one. With CHARACTERS, only that much of the text is taken. The page of hard
+text in `tests/data/hard.txt` is read, too.
 """
 
 from __future__ import annotations
