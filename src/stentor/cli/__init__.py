@@ -58,7 +58,7 @@ CallerKey = Annotated[
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON, for scripts.")]
 InputKind = Annotated[
     InputType | None,
-    Parameter(name="--input-type", help="What the text is, if its file's ending does not say."),
+    Parameter(name="--input-type", help="What the text is, whatever its file's ending says."),
 ]
 DictionaryFiles = Annotated[
     list[Path] | None,

@@ -119,7 +119,7 @@ class Previewer:
             if error.code == "nothing_to_speak":
                 return ""
             raise
-        return " ".join(segment.text for segment in planned.segments)
+        return " ".join(segment.text.strip() for segment in planned.segments)
 
     def preview(self, source: Input, *, phonemes: bool = False) -> Preview:
         """All that is known of how a text is spoken.
