@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from stentor.cli.preview import Previewer
+from stentor.config import load
+from stentor.errors import SpeechError
 from support import STENTOR
 
 PLS = (
@@ -19,25 +24,25 @@ PLS = (
 )
 
 
-def stentor(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def stentor(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [*STENTOR, "text", *arguments], capture_output=True, input=given, timeout=120
+        [*STENTOR, "text", *arguments], capture_output=True, input=stdin, timeout=120
     )
 
 
-def shown(*arguments: str, given: str = "") -> str:
-    done = stentor(*arguments, given=given.encode())
+def shown(*arguments: str, stdin: str = "") -> str:
+    done = stentor(*arguments, stdin=stdin.encode())
     assert done.returncode == 0, done.stderr
     return done.stdout.decode()
 
 
-def preview(*arguments: str, given: str = "") -> Any:
-    return json.loads(shown("--json", *arguments, given=given))
+def preview(*arguments: str, stdin: str = "") -> Any:
+    return json.loads(shown("--json", *arguments, stdin=stdin))
 
 
 def test_each_line_is_printed_as_it_will_be_spoken() -> None:
     lines = "It was $4.50.\n\n  \r\n...\n* Dr. Smith\n-5 degrees\nend"
-    said = shown("--normalise", "--lang", "en", given=lines)
+    said = shown("--normalise", "--lang", "en", stdin=lines)
     assert said.split("\n") == [
         "It was four dollars fifty cents.",
         "",
@@ -52,10 +57,10 @@ def test_each_line_is_printed_as_it_will_be_spoken() -> None:
 
 def test_there_is_a_line_for_each_line_whatever_is_in_it() -> None:
     lines = ["7" * 5000, "[[", "]]>", "<p", "\u2028", "a\x0bb", "\x00", "🙂🙂", "a" * 20_000, "%s"]
-    said = shown("--normalise", "--lang", "en", given="\n".join(lines) + "\n")
+    said = shown("--normalise", "--lang", "en", stdin="\n".join(lines) + "\n")
     assert said.count("\n") == len(lines)
-    assert shown("--normalise", given="") == ""
-    assert shown("--normalise", given="\n\n") == "\n\n"
+    assert shown("--normalise", stdin="") == ""
+    assert shown("--normalise", stdin="\n\n") == "\n\n"
 
 
 def test_lines_are_answered_before_the_next_one_comes() -> None:
@@ -70,7 +75,7 @@ def test_lines_are_answered_before_the_next_one_comes() -> None:
 
 
 def test_a_line_that_cannot_be_read_stays_and_is_told() -> None:
-    done = stentor("--normalise", "--input-type", "ssml", given=b"<speak>5</speak>\n<speak>\n")
+    done = stentor("--normalise", "--input-type", "ssml", stdin=b"<speak>5</speak>\n<speak>\n")
     assert (done.returncode, done.stdout) == (1, b"five\n<speak>\n")
     assert done.stderr.startswith(b"stentor: line 2 stays as it is")
 
@@ -80,7 +85,7 @@ def test_the_segments_are_printed_line_by_line() -> None:
         "Doctor Smith came at five PM.",
         "He left.",
     ]
-    assert shown(given="1 text.\nFrom stdin.") == "one text.\nFrom stdin.\n"
+    assert shown(stdin="1 text.\nFrom stdin.") == "one text.\nFrom stdin.\n"
 
 
 def test_the_document_has_what_is_spoken_and_where_it_was_written(tmp_path: Path) -> None:
@@ -129,7 +134,33 @@ def test_dictionaries_are_files_and_the_first_has_precedence(tmp_path: Path) -> 
     )
     files = ("--dictionary", str(first), "--dictionary", str(second))
     assert shown("nginx and SQL", *files) == "engine X and sequel\n"
-    assert shown("--normalise", *files, given="nginx\n5\n") == "engine X\nfive\n"
+    assert shown("--normalise", *files, stdin="nginx\n5\n") == "engine X\nfive\n"
+
+
+def test_whoever_reads_may_stop_before_the_end() -> None:
+    with subprocess.Popen(
+        [*STENTOR, "text", "--normalise"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        _, err = process.communicate(b"one\ntwo\n", timeout=120)
+    assert err == b""
+
+
+@given(st.text(max_size=200))
+@settings(deadline=None)
+def test_any_line_is_spoken_as_one_line(written: str) -> None:
+    config = load(None, {}, {})
+    try:
+        said = Previewer.of(config).spoken(written, "auto")
+    except SpeechError as error:
+        assert error.code in ("invalid_text", "invalid_ssml")
+    else:
+        assert "\n" not in said
+        assert said == said.strip(" ")
 
 
 @pytest.mark.skipif(find_spec("piper") is None, reason="needs the extra stentor[piper]")
