@@ -26,6 +26,7 @@ from stentor.contract import (
     ResultExtraFields,
     SpeechResult,
     Usage,
+    Word,
 )
 from stentor.errors import SpeechError
 from stentor.gateway import Gateway, open_gateway
@@ -150,7 +151,7 @@ class SceneJob:
         """Give the attempt up."""
         self._gateway.feed.set_live(self.id, None)
 
-    async def complete(self, data: bytes | None = None) -> bytes:
+    async def complete(self, data: bytes | None = None, words: list[Word] | None = None) -> bytes:
         """Finish the job with its file, or with these bytes of another process."""
         if data is not None:
             self.stop()
@@ -162,7 +163,7 @@ class SceneJob:
             Outcome(
                 status="completed",
                 status_code=200,
-                result=msgspec.json.encode(result(audio, self._format, self._generation)),
+                result=msgspec.json.encode(result(audio, self._format, self._generation, words)),
                 error=None,
             )
         )
@@ -179,7 +180,12 @@ class SceneJob:
             self._gateway.feed.set_live(self.id, None)
 
 
-def result(audio: bytes, response_format: ResponseFormat, generation: int) -> SpeechResult:
+def result(
+    audio: bytes,
+    response_format: ResponseFormat,
+    generation: int,
+    words: list[Word] | None = None,
+) -> SpeechResult:
     """The result of a job whose audio this is."""
     return SpeechResult(
         response_format=response_format,
@@ -198,6 +204,7 @@ def result(audio: bytes, response_format: ResponseFormat, generation: int) -> Sp
             attempts=[Attempt("piper", "test", "ok", 1)],
             generation=generation,
         ),
+        words=words,
     )
 
 

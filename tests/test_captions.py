@@ -14,8 +14,9 @@ from webvtt import WebVTT
 
 from stentor.captions.cues import CaptionSettings, make_cues
 from stentor.captions.width import width
-from stentor.captions.words import Cue, Word, join
+from stentor.captions.words import Cue, join
 from stentor.captions.write import to_srt, to_vtt
+from stentor.contract import Word
 
 LATIN = r"\w+(?:['’-]\w+)*"
 PAUSES = {",": 120, ";": 120, ".": 350, "!": 350, "?": 350, "。": 350}

@@ -127,19 +127,7 @@ async def open_voices(config: Config, *, warm: bool) -> AsyncIterator[Voices]:
             opus_kbps=config.audio.opus_kbps,
             aac_kbps=config.audio.aac_kbps,
         ),
-        rules=Rules(
-            pauses=Pauses(
-                sentence_ms=config.audio.sentence_pause_ms,
-                clause_ms=config.audio.clause_pause_ms,
-                paragraph_ms=config.audio.paragraph_pause_ms,
-                section_ms=config.audio.section_pause_ms,
-                heading_ms=config.audio.heading_pause_ms,
-                item_ms=config.audio.item_pause_ms,
-            ),
-            max_segment_chars=engines.max_segment_chars,
-            retry_budget=config.routing.retry_budget,
-            substitutes=config.routing.fallback == "segment",
-        ),
+        rules=speaking_rules(config),
     )
     transport = Transport()
     live_voices = LiveVoices(transport, config.routing.voices_cache_seconds)
@@ -259,6 +247,23 @@ async def open_gateway(
         sweeper.start()
         stack.push_async_callback(sweeper.close)
         yield Gateway(config, voices, store, blobs, runner, feed, guard, webhooks, dictionaries)
+
+
+def speaking_rules(config: Config) -> Rules:
+    """How texts are divided and tried."""
+    return Rules(
+        pauses=Pauses(
+            sentence_ms=config.audio.sentence_pause_ms,
+            clause_ms=config.audio.clause_pause_ms,
+            paragraph_ms=config.audio.paragraph_pause_ms,
+            section_ms=config.audio.section_pause_ms,
+            heading_ms=config.audio.heading_pause_ms,
+            item_ms=config.audio.item_pause_ms,
+        ),
+        max_segment_chars=config.engines.max_segment_chars,
+        retry_budget=config.routing.retry_budget,
+        substitutes=config.routing.fallback == "segment",
+    )
 
 
 def _webhooks(config: Config, store: SqliteStore, blobs: BlobStore, base_url: str) -> Webhooks:

@@ -20,6 +20,7 @@ import pytest
 
 from scene_support import open_scene
 from stentor.cli import main
+from stentor.contract import Word
 from support import DEADLINE_S, JOBS, STENTOR, Server, story
 
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked")
@@ -190,6 +191,46 @@ def test_a_download_that_breaks_off_leaves_no_file(server: Server, tmp_path: Pat
     assert process.returncode == 1
     assert "broke off" in err
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_captions_are_written_in_the_format_of_their_files_name(tmp_path: Path) -> None:
+    async def run(*arguments: str) -> tuple[int | None, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            *STENTOR,
+            "jobs",
+            "captions",
+            *arguments,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"STENTOR_URL": f"http://127.0.0.1:{scene.port}"},
+            cwd=tmp_path,
+        )
+        out, err = await process.communicate()
+        return process.returncode, out.decode(), err.decode()
+
+    async with open_scene(tmp_path / "data") as scene:
+        job = await scene.job(input="Hello there.")
+        await job.complete(
+            b"audio", words=[Word("Hello", 0, 300, 0, 5), Word("there.", 340, 700, 6, 12)]
+        )
+        code, out, err = await run(job.id, "-o", "here.srt")
+        assert (code, out) == (0, f"{tmp_path / 'here.srt'}\n"), err
+        assert (tmp_path / "here.srt").read_text().splitlines()[2] == "Hello there."
+        assert (await run(job.id, "--karaoke"))[0] == 0
+        assert "Hello <00:00:00.340>there." in (tmp_path / f"{job.id}.vtt").read_text()
+        assert (await run(job.id, "-o", "-"))[1].startswith("WEBVTT\n")
+        silent = await scene.job(input="Hello there.")
+        await silent.complete(b"audio")
+        for arguments, says in (
+            ([job.id, "-o", "here.txt"], ".vtt or .srt"),
+            ([job.id, "-o", "here.srt", "--karaoke"], "SubRip"),
+            ([job.id, "-o", "missing/here.vtt"], "cannot be written"),
+            ([silent.id], "with_timestamps"),
+        ):
+            code, out, err = await run(*arguments)
+            assert (code, out, err.count("\n")) == (1, "", 1)
+            assert says in err
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "here.srt", f"{job.id}.vtt"}
 
 
 def test_what_is_wrong_is_said_in_one_line(server: Server, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_the_document_is_served_and_is_openapi_3_1(server: Server) -> None:
     assert document_["openapi"].startswith("3.1")
     fields = document_["components"]["schemas"]["SpeechRequest"]["properties"]
     assert fields["speed"]["anyOf"][0]["maximum"] == 4.0
-    for path in ("", "/{job_id}", "/{job_id}/audio", "/{job_id}/events"):
+    for path in ("", "/{job_id}", "/{job_id}/audio", "/{job_id}/captions.vtt", "/{job_id}/events"):
         assert JOBS + path in document_["paths"]
     ttl = document_["paths"][JOBS]["post"]["parameters"][0]
     assert (ttl["name"], ttl["schema"]["maximum"]) == ("x-bf-async-job-result-ttl", 7200)

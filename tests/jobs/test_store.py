@@ -43,6 +43,15 @@ class TestSubmitting:
         await store.submit(new, queue_limit=NO_LIMIT)
         assert await store.get(new.id, "ann", NOW_MS) == replace(new, request=b"", position=1)
 
+    async def test_its_request_is_there_as_long_as_the_job_is(self, store: JobStore) -> None:
+        new = await finished(store)
+        request = job().request
+        assert await store.request(new.id, "ann", EXPIRY_MS - 1) == request
+        assert await store.request(new.id, "ann", EXPIRY_MS) is None
+        assert await store.request(new.id, "bob", NOW_MS) is None
+        [pending] = await submitted(store)
+        assert await store.request(pending.id, "ann", NOW_MS) == request
+
     async def test_a_full_queue_takes_no_more_and_keeps_what_it_has(self, store: JobStore) -> None:
         first, second, third = job(), job(), job()
         await store.submit(first, queue_limit=2)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from stentor.captions.layout import lay_out
 from stentor.captions.pieces import make_items
-from stentor.captions.words import Cue, Word
+from stentor.captions.words import Cue
+from stentor.contract import Word
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from stentor.captions.gaps import Gap, break_after, read_gap
 from stentor.captions.width import is_unspaced, slices, width
-from stentor.captions.words import Piece, Word
+from stentor.captions.words import Piece
+from stentor.contract import Word
 from stentor.text.breaks import Break
 
 _LINE_END = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")

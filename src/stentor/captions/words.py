@@ -1,26 +1,8 @@
-"""What captions are made of, and what they are."""
+"""What captions are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word as it was spoken.
-
-    Attributes:
-        text: as it is shown.
-        start_ms, end_ms: in the audio.
-        char_start, char_end: where it came from, `[start, end)` in characters of the caller's
-            text.
-    """
-
-    text: str
-    start_ms: int
-    end_ms: int
-    char_start: int
-    char_end: int
 
 
 @dataclass(frozen=True, slots=True)

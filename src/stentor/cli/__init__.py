@@ -1,4 +1,4 @@
-"""The command line: `serve`, `say`, `voices`, `jobs`, `webhooks`, `dictionaries`.
+"""The command line: `serve`, `say`, `text`, `voices`, `jobs`, `webhooks`, `dictionaries`.
 
 Each command's work is imported when it is called, so that none pays for another's libraries.
 """
@@ -15,9 +15,20 @@ from cyclopts import App, Parameter
 from stentor import __version__
 from stentor.cli.client import ClientError
 from stentor.config import Config, ConfigError, load
-from stentor.contract import RESPONSE_FORMATS, ResponseFormat
+from stentor.contract import InputType
+from stentor.errors import SpeechError
 
 app = App(name="stentor", help="A self-hosted speech gateway.", version=__version__)
+app.command(
+    "stentor.cli.say:say",
+    name="say",
+    help="Speak a text into an audio file, without a server.",
+)
+app.command(
+    "stentor.cli.text:text",
+    name="text",
+    help="Show how a text will be spoken, without speaking it.",
+)
 app.command(
     "stentor.cli.jobs:jobs",
     name="jobs",
@@ -45,6 +56,18 @@ CallerKey = Annotated[
     str | None, Parameter(name="--key", env_var="STENTOR_KEY", help="The key to call it with.")
 ]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON, for scripts.")]
+InputKind = Annotated[
+    InputType | None,
+    Parameter(name="--input-type", help="What the text is, whatever its file's ending says."),
+]
+DictionaryFiles = Annotated[
+    list[Path] | None,
+    Parameter(
+        name="--dictionary",
+        help="A PLS file with pronunciations; may be given several times, the first comes first.",
+        negative="",
+    ),
+]
 
 
 def main() -> None:
@@ -53,6 +76,11 @@ def main() -> None:
         app()
     except (ConfigError, ClientError) as error:
         _fail(str(error))
+    except SpeechError as error:
+        _fail(error.message)
+    except BrokenPipeError:
+        # Whoever read has seen enough; Python must not complain about it at its end either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @app.command
@@ -98,56 +126,6 @@ def serve(
 
 
 @app.command
-def say(
-    text: Annotated[str | None, Parameter(help="What to say.", allow_leading_hyphen=True)] = None,
-    *,
-    file: Annotated[
-        Path | None,
-        Parameter(
-            name=["--file", "-f"],
-            help="A text file to read; - for stdin.",
-            allow_leading_hyphen=True,
-        ),
-    ] = None,
-    output: Annotated[
-        Path, Parameter(name=["--output", "-o"], help="The audio file; its ending is the format.")
-    ] = Path("speech.mp3"),
-    model: Annotated[
-        str | None, Parameter(help="provider/model; the first one if left out.")
-    ] = None,
-    voice: Annotated[
-        str | None, Parameter(help="The voice; the model's first if left out.")
-    ] = None,
-    speed: Annotated[float, Parameter(help="Speaking rate, 0.25 to 4.")] = 1.0,
-    language: Annotated[str | None, Parameter(help="Language code of the text.")] = None,
-    response_format: Annotated[
-        ResponseFormat | None,
-        Parameter(name="--format", help=f"One of {', '.join(RESPONSE_FORMATS)}."),
-    ] = None,
-    config: ConfigFile = None,
-) -> None:
-    """Speak a text into an audio file, without a server."""
-    from stentor.cli.say import run
-    from stentor.errors import SpeechError
-
-    if (text is None) == (file is None):
-        _fail("give either a text or --file, and not both")
-    try:
-        run(
-            _load(config, {}),
-            text=text if text is not None else _read(file),
-            output=output,
-            model=model,
-            voice=voice,
-            speed=speed,
-            language=language,
-            response_format=response_format,
-        )
-    except SpeechError as error:
-        _fail(error.message)
-
-
-@app.command
 def voices(
     *,
     provider: Annotated[
@@ -157,28 +135,13 @@ def voices(
 ) -> None:
     """List the voices of this machine and of the configured vendors."""
     from stentor.cli.voices import run
-    from stentor.errors import SpeechError
 
-    try:
-        run(_load(config, {}), provider)
-    except SpeechError as error:
-        _fail(error.message)
+    run(_load(config, {}), provider)
 
 
 def _load(path: Path | None, overrides: dict[str, Any]) -> Config:
     given = {name: value for name, value in overrides.items() if value is not None}
     return load(path, os.environ, given)
-
-
-def _read(file: Path | None) -> str:
-    try:
-        data = sys.stdin.buffer.read() if str(file) == "-" else Path(str(file)).read_bytes()
-    except OSError as error:
-        _fail(f"{file} cannot be read: {error.strerror}")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        _fail(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}")
 
 
 def _fail(message: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""`stentor jobs`: list, show, wait for, cancel and download the jobs of a running server."""
+"""`stentor jobs`: list, show, wait for, cancel, download and caption the jobs of a server."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from rich.text import Text
 from stentor.cli import AsJson, CallerKey, ServerUrl
 from stentor.cli.client import DEFAULT_URL, WAIT_S, Client, ClientError, Unreachable
 from stentor.cli.download import save
+from stentor.cli.files import appearing
 from stentor.cli.job_views import audio_length, job_facts, job_table, model_or_error
 from stentor.contract import Job, JobStatus
 from stentor.http.render import JOBS_PATH
@@ -127,6 +128,45 @@ def download(
         save(Client(url, key), f"{_path(job_id)}/audio", job_id, output)
     except OSError as error:
         raise ClientError(f"{output or job_id} cannot be written: {error.strerror}") from error
+
+
+@jobs.command
+def captions(
+    job_id: JobId,
+    *,
+    output: Annotated[
+        Path | None,
+        Parameter(
+            name=["--output", "-o"],
+            help="The file, .vtt or .srt; - for WebVTT on standard output. The job's id with .vtt "
+            "if left out.",
+            allow_leading_hyphen=True,
+        ),
+    ] = None,
+    karaoke: Annotated[
+        bool, Parameter(negative="", help="Put a time in front of each word; .vtt only.")
+    ] = False,
+    url: ServerUrl = DEFAULT_URL,
+    key: CallerKey = None,
+) -> None:
+    """Write the captions of a completed job that was submitted with with_timestamps."""
+    target = output or Path(f"{job_id}.vtt")
+    ending = ".vtt" if str(output) == "-" else target.suffix.lower()
+    if ending not in (".vtt", ".srt"):
+        raise ClientError(f"{target}: end the name in .vtt or .srt, which says the format")
+    query = "?karaoke=true" if karaoke else ""
+    raw = Client(url, key).call("GET", f"{_path(job_id)}/captions{ending}{query}")
+    if str(output) == "-":
+        sys.stdout.buffer.write(raw)
+        return
+    if target.is_dir():
+        raise ClientError(f"{target} is a folder; name a file in it")
+    try:
+        with appearing(target) as part:
+            part.write_bytes(raw)
+    except OSError as error:
+        raise ClientError(f"{target} cannot be written: {error.strerror}") from error
+    print(target.absolute())
 
 
 def _newest(client: Client, status: JobStatus | None, limit: int) -> Iterator[msgspec.Raw]:

@@ -80,6 +80,8 @@ def build_app(gateway: Gateway) -> ASGIApp:
             Route(JOBS_PATH, all_jobs, methods=["GET", "POST"]),
             Route(f"{JOBS_PATH}/{{job_id}}", job, methods=["GET", "DELETE"]),
             Route(f"{JOBS_PATH}/{{job_id}}/audio", jobs.audio),
+            Route(f"{JOBS_PATH}/{{job_id}}/captions.vtt", jobs.vtt),
+            Route(f"{JOBS_PATH}/{{job_id}}/captions.srt", jobs.srt),
             Route(f"{JOBS_PATH}/{{job_id}}/events", jobs.events, methods=["GET"]),
             *webhook_routes(gateway.webhooks, keys),
             *dictionary_routes(gateway, keys),

@@ -33,7 +33,7 @@ async def audio_response(
         "Cache-Control": "private, no-transform",
         "Content-Disposition": f'inline; filename="{key}.{result.response_format}"',
     }
-    if _matches(request.headers.get("if-none-match"), etag):
+    if matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     size = result.size_bytes
     start, end, status = 0, size, 200
@@ -86,7 +86,8 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
     return start, end
 
 
-def _matches(header: str | None, etag: str) -> bool:
+def matches(header: str | None, etag: str) -> bool:
+    """Whether an `If-None-Match` header names the version that the caller would get."""
     if header is None:
         return False
     tags = {tag.strip().removeprefix("W/") for tag in header.split(",")}

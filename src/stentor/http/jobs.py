@@ -10,6 +10,7 @@ from stentor.contract import JOB_STATUSES, JobList
 from stentor.errors import SpeechError
 from stentor.gateway import Gateway
 from stentor.http.answer import job_answer, no_such_job, read_job_id
+from stentor.http.captions import CaptionFormat, Captions
 from stentor.http.events import events, read_wanted
 from stentor.http.follow import has_ended, until_ended
 from stentor.http.headers import read_flag, read_headers, read_wait_preference, read_wait_query
@@ -29,6 +30,7 @@ class JobsApi:
     def __init__(self, gateway: Gateway, keys: Keys) -> None:
         self._gateway = gateway
         self._keys = keys
+        self._captions = Captions(gateway)
 
     async def list_jobs(self, request: Request) -> Response:
         owner = self._keys.owner(read_headers(request))
@@ -81,6 +83,12 @@ class JobsApi:
             return await ended_audio(self._gateway, request, record)
         return live_audio(self._gateway, request, record.id, owner)
 
+    async def vtt(self, request: Request) -> Response:
+        return await self._caption(request, "vtt")
+
+    async def srt(self, request: Request) -> Response:
+        return await self._caption(request, "srt")
+
     async def events(self, request: Request) -> ASGIApp:
         owner, record = await self._find(request)
         return events(self._gateway, read_wanted(request), record.id, owner, base_url(request))
@@ -102,6 +110,10 @@ class JobsApi:
         await self._gateway.blobs.delete([job_id])
         await store.delete(job_id, owner)
         return Response(status_code=204)
+
+    async def _caption(self, request: Request, kind: CaptionFormat) -> Response:
+        owner, record = await self._find(request)
+        return await self._captions.respond(request, record, owner, kind)
 
     async def _find(self, request: Request) -> tuple[str, JobRecord]:
         owner = self._keys.owner(read_headers(request))

@@ -34,6 +34,7 @@ from stentor.http.headers import (
     TTL_HEADER,
     WEBHOOK_HEADER,
 )
+from stentor.http.openapi_captions import caption_paths
 from stentor.http.openapi_dictionaries import DICTIONARY_TYPES, dictionary_paths
 from stentor.http.openapi_parts import (
     APPLIED,
@@ -148,6 +149,7 @@ def _document(jobs: Jobs) -> Json:
                     ],
                 ),
             },
+            **caption_paths(),
             f"{JOBS_PATH}/{{job_id}}/events": {
                 "parameters": [job_id()],
                 "get": _events(),

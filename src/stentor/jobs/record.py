@@ -19,7 +19,8 @@ class JobRecord(Struct, frozen=True, kw_only=True):
         id: UUIDv7 in its canonical, lower-case form.
         owner: who may see the job; empty where callers need no key.
         request: JSON, opaque to the store. Empty in all answers but those of `claim`: a poll
-            has no use for a text that may be millions of characters long.
+            has no use for a text that may be millions of characters long. `JobStore.request` has
+            it.
         ttl_seconds: how long the job is kept after its end.
         request_id: the caller's own name for the call.
         priority: orders an owner's jobs among themselves.

@@ -66,6 +66,11 @@ class SqliteStore:
     async def get(self, job_id: str, owner: str, now_ms: int) -> JobRecord | None:
         return await self.reader.call(queue.Get(job_id, owner, now_ms))
 
+    async def request(self, job_id: str, owner: str, now_ms: int) -> bytes | None:
+        return await self.reader.call(
+            lambda connection: operations.request(connection, job_id, owner, now_ms)
+        )
+
     async def list_jobs(
         self,
         owner: str,

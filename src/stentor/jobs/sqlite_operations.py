@@ -19,6 +19,17 @@ _END = """
 _RELEASE = "status = 'pending', lease_owner = NULL, lease_expires_ms = NULL, progress = NULL"
 
 
+def request(connection: sqlite3.Connection, job_id: str, owner: str, now_ms: int) -> bytes | None:
+    rows = connection.execute(
+        """
+        SELECT request FROM jobs JOIN job_requests USING (number)
+        WHERE id = ? AND owner = ? AND (expires_ms IS NULL OR expires_ms > ?)
+        """,
+        (job_id, owner, now_ms),
+    ).fetchall()
+    return rows[0][0] if rows else None
+
+
 def list_jobs(
     connection: sqlite3.Connection,
     owner: str,

@@ -67,6 +67,10 @@ class JobStore(Protocol):
         """The job without its request, or None if it is unknown, another owner's or expired."""
         ...
 
+    async def request(self, job_id: str, owner: str, now_ms: int) -> bytes | None:
+        """The job's request as it was submitted; None where `get` finds no job."""
+        ...
+
     async def list_jobs(
         self,
         owner: str,

@@ -193,7 +193,7 @@ class Rendering:
             )
         timings: Timings | None = None
         if request.with_timestamps:
-            timings = self._timeline.finish(request.input)
+            timings = self._timeline.finish(request.input, self.speech.reading)
         return Rendered(
             path=self.path,
             encoded=self.mixed.encoded,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from stentor.contract import Alignment, Word
 from stentor.synthesis.values import Timings
+from stentor.text.reading import Reading
 
 _WORD = re.compile(r"\S*\w\S*")
 
@@ -53,16 +54,22 @@ class Timeline:
         self._texts.append(text)
         self._length += len(text)
 
-    def finish(self, text: str) -> Timings:
-        """The timings of the whole of the caller's text."""
+    def finish(self, text: str, reading: Reading) -> Timings:
+        """The timings of the whole of the caller's text.
+
+        Args:
+            reading: of that text, whose words are told.
+        """
         starts, ends = _spread(self._source, len(text))
         said = "".join(self._texts)
         return Timings(
             Alignment(list(text), starts, ends),
             Alignment(list(said), *_spread(self._spoken, len(said))),
             [
-                Word(word.group(), starts[word.start()], ends[word.end() - 1], *word.span())
-                for word in _WORD.finditer(text)
+                Word(word.group(), starts[start], ends[end - 1], start, end)
+                for word in _WORD.finditer(reading.text)
+                for start, end in [reading.span(*word.span())]
+                if start < end
             ],
         )
 

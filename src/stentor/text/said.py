@@ -69,7 +69,9 @@ def say(written: str, forms: SpokenForms, phonemes: Sequence[Rewrite] = ()) -> S
     gained = 0
     for one in rewrites:
         if one.phonemes is not None and not forms.takes_phonemes:
-            if one.text == written[one.start : one.end]:
+            if one.text == one.phonemes:
+                lost[written[one.start : one.end]] = None
+            elif one.text == written[one.start : one.end]:
                 lost[one.text] = None
                 continue
         elif one.phonemes is not None and one.text:
