@@ -29,22 +29,34 @@ async def job_answer(gateway: Gateway, record: JobRecord, request: Request) -> R
     """
     if not has_ended(record):
         return json_response(job_view(record, base=""), 202, {"Retry-After": str(RETRY_AFTER_S)})
-    job = job_view(record, base=base_url(request))
+    large = is_large(record)
+    base = base_url(request)
+    job = (
+        await asyncio.to_thread(job_view, record, base=base)
+        if large
+        else (job_view(record, base=base))
+    )
     if job.result is None:
         return json_response(job)
     if job.result.size_bytes > gateway.config.jobs.inline_audio_max_bytes:
-        return json_response(without_audio(job))
-    return await _with_audio(gateway, job, job.result)
+        shown = without_audio(job)
+        return await asyncio.to_thread(json_response, shown) if large else json_response(shown)
+    return await _with_audio(gateway, job, job.result, large)
 
 
-async def _with_audio(gateway: Gateway, job: Job, result: SpeechResult) -> Response:
+def is_large(record: JobRecord) -> bool:
+    """Whether a job's result takes more than about a millisecond to decode: it has timings."""
+    return record.result is not None and len(record.result) > INLINE_BODY_BYTES
+
+
+async def _with_audio(gateway: Gateway, job: Job, result: SpeechResult, large: bool) -> Response:
     try:
         audio = await gateway.blobs.read_all(job.id)
     except BlobMissing:
         # It expired, or was deleted, since the row was read.
         raise no_such_job() from None
     full = msgspec.structs.replace(job, result=msgspec.structs.replace(result, audio=audio))
-    if len(audio) > INLINE_BODY_BYTES:
+    if large or len(audio) > INLINE_BODY_BYTES:
         return await asyncio.to_thread(json_response, full)
     return json_response(full)
 

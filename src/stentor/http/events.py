@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from contextlib import aclosing
@@ -16,6 +17,7 @@ from stentor.blobs import BlobMissing
 from stentor.contract import AudioDelta, JobProgress, JobRestarted
 from stentor.errors import invalid
 from stentor.gateway import Gateway
+from stentor.http.answer import is_large
 from stentor.http.follow import Follow, Piece, Position, has_ended
 from stentor.http.headers import read_flag
 from stentor.http.render import encode, job_view, without_audio
@@ -153,7 +155,11 @@ class _Events:
             await self._event("speech.audio.delta", AudioDelta(data, offset))
 
     async def _finish(self, record: JobRecord) -> None:
-        job = without_audio(job_view(record, base=self._base))
+        if is_large(record):
+            job = await asyncio.to_thread(job_view, record, base=self._base)
+        else:
+            job = job_view(record, base=self._base)
+        job = without_audio(job)
         await self._event(f"job.{record.status}", job, suffix=".end")
 
     async def _event(self, name: str, data: object, suffix: str = "") -> None:

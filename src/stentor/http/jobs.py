@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from stentor.contract import JOB_STATUSES, JobList
+from stentor.contract import JOB_STATUSES, Job, JobList
 from stentor.errors import SpeechError
 from stentor.gateway import Gateway
-from stentor.http.answer import job_answer, no_such_job, read_job_id
+from stentor.http.answer import is_large, job_answer, no_such_job, read_job_id
 from stentor.http.captions import CaptionFormat, Captions
 from stentor.http.events import events, read_wanted
 from stentor.http.follow import has_ended, until_ended
@@ -17,7 +20,13 @@ from stentor.http.headers import read_flag, read_headers, read_wait_preference, 
 from stentor.http.keys import Keys
 from stentor.http.live import ended_audio, live_audio
 from stentor.http.paging import read_choice, read_job_id_query, read_limit
-from stentor.http.render import base_url, job_view, json_response, without_audio
+from stentor.http.render import (
+    base_url,
+    job_view,
+    json_response,
+    without_audio,
+    without_timings,
+)
 from stentor.http.streaming import unless_gone
 from stentor.jobs.clock import now_ms
 from stentor.jobs.outcome import cancelled
@@ -43,7 +52,11 @@ class JobsApi:
             status=read_choice(request, "status", JOB_STATUSES),
         )
         base = base_url(request)
-        data = [without_audio(job_view(record, base=base)) for record in records[:limit]]
+        shown = records[:limit]
+        if any(is_large(record) for record in shown):
+            data = await asyncio.to_thread(_listed, shown, base)
+        else:
+            data = _listed(shown, base)
         return json_response(
             JobList(
                 data,
@@ -121,3 +134,8 @@ class JobsApi:
         if record is None:
             raise no_such_job()
         return owner, record
+
+
+def _listed(records: Sequence[JobRecord], base: str) -> list[Job]:
+    """Jobs as lists have them: without their audio and timings."""
+    return [without_timings(without_audio(job_view(record, base=base))) for record in records]

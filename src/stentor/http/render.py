@@ -89,6 +89,16 @@ def without_audio(job: Job) -> Job:
     )
 
 
+def without_timings(job: Job) -> Job:
+    """The job without what there is of each character and word."""
+    if job.result is None or job.result.alignment is None:
+        return job
+    bare = msgspec.structs.replace(
+        job.result, alignment=None, normalized_alignment=None, words=None
+    )
+    return msgspec.structs.replace(job, result=bare)
+
+
 def base_url(request: Request) -> str:
     """Scheme and host as the caller wrote them."""
     return str(request.base_url)
