@@ -72,11 +72,11 @@ def _read(stream: BinaryIO) -> bytes | None:
 
 def _load(model: EngineModel, threads: int) -> VoiceHost:
     if model.engine == "piper":
-        from stentor.engines.piper import PiperHost
+        from stentor.engines.piper_host import PiperHost
 
         return PiperHost(model, threads)
     if model.engine == "kokoro":
-        from stentor.engines.kokoro import KokoroHost
+        from stentor.engines.kokoro_host import KokoroHost
 
         return KokoroHost(model, threads)
     raise EngineError("engine_failed", f"there is no engine named {model.engine}")
@@ -107,10 +107,19 @@ class _Hosts:
         return host
 
 
+def _speak(host: VoiceHost, utterance: Utterance) -> Spoken:
+    try:
+        return host.speak(utterance)
+    except EngineError as error:
+        if error.code != "implausible_audio":
+            raise
+        return host.speak(utterance, again=True)
+
+
 def _answer(hosts: _Hosts, utterance: Utterance) -> Reply:
     try:
         host = hosts.get(f"{utterance.engine}/{utterance.model}")
-        return Success(host.speak(utterance))
+        return Success(_speak(host, utterance))
     except EngineError as error:
         return Failure(error.code, error.message)
     except Exception as error:
