@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _SLOWEST, _FASTEST = 0.5, 1.5
 
 # Measured on the Japanese voices, in Japanese and English.
-_SECONDS_A_SOUND = 0.08
+_SECONDS_A_SOUND = 0.09
 
 # The network has no noise, so another take is one at another rate.
 _ANOTHER_RATE = 0.95

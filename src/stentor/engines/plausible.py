@@ -19,13 +19,13 @@ TOO_SHORT, TOO_LONG = 0.35, 3.0
 
 # -60 dB of full scale.
 _SILENT_PEAK = 32
-_FULL_SCALE = 32766
+_FULL_SCALE = 32760
 _CLIPPED_SHARE = 0.05
 
 # Fewer sounds than a text of some 15 characters has may take any time.
 _FEW_SOUNDS = 12
-# A sentence does not begin at once, nor end at its last sound.
-_AROUND_S = 0.4
+# Silence before and after: Kokoro puts nearly a second around the shortest text.
+_AROUND_S = 0.8
 
 # Seconds that one character may take in the mouth of a brisk and of a slow reader: a letter of an
 # alphabet; a character that is a syllable or more; one that may be read as a word, or not at all.

@@ -6,13 +6,18 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
-from itertools import chain
+from itertools import accumulate, chain
 
 from stentor.engines.base import Pronunciation
 from stentor.engines.words import Range, divide, is_sound, place
 
 # The phonemes of a few characters, read without what stands around them.
 ReadAlone = Callable[[str], Sequence[str]]
+
+# Substitutes may have substitutes, but not without end: some point at each other.
+_DEPTH = 3
+
+_PUNCTUATION = frozenset(".,;:!?\"'()[]{}\u2018\u2019\u201c\u201d\u00ab\u00bb\u2026-\u2013\u2014")
 
 
 class Inventory:
@@ -38,24 +43,31 @@ class Inventory:
         """
         found: list[str] = []
         unknown: dict[str, None] = {}
-        for symbol in unicodedata.normalize("NFD", " ".join(ipa.split())):
+        for symbol in unicodedata.normalize("NFC", " ".join(ipa.split())):
             nearest = self._nearest(symbol)
-            if nearest is None:
-                unknown[symbol] = None
-            else:
+            if nearest is not None:
                 found += nearest
+                continue
+            for part in unicodedata.normalize("NFD", symbol):
+                nearest = self._nearest(part)
+                if nearest is None:
+                    unknown[part] = None
+                else:
+                    found += nearest
         return list(self._clustered(found)), list(unknown)
 
-    def _nearest(self, symbol: str, depth: int = 3) -> str | None:
-        """Substitutes may have substitutes, but not without end: some point at each other."""
-        if symbol == " " or symbol in self._sounds:
-            return symbol
-        if not depth:
-            return None
-        for substitute in _substitutes().get(symbol, ()):
-            parts = [self._nearest(one, depth - 1) for one in substitute]
-            if None not in parts:
-                return "".join(part for part in parts if part)
+    def _nearest(self, symbol: str, depth: int = _DEPTH) -> list[str] | None:
+        """The voice's phonemes for a symbol; None if there are none."""
+        # Piper's voices learnt letters and their marks apart, Kokoro as one.
+        parts = list(unicodedata.normalize("NFD", symbol))
+        if symbol == " " or self._sounds.issuperset(parts):
+            return parts
+        if symbol in self._sounds:
+            return [symbol]
+        for substitute in _substitutes().get(symbol, ()) if depth else ():
+            nearest = [self._nearest(one, depth - 1) for one in substitute]
+            if None not in nearest:
+                return [phoneme for one in nearest if one for phoneme in one]
         return None
 
     def _clustered(self, phonemes: list[str]) -> Iterator[str]:
@@ -120,7 +132,7 @@ class Pronounced:
     def place_words(self, spoken: Sequence[str]) -> list[tuple[Range, Range]]:
         """Each word's characters, and its phonemes in `spoken`; words without sound left out."""
         pieces = self._pieces()
-        alone = [list(self._read_alone(self._text[start:end])) for start, end in pieces]
+        alone = [list(self._read_piece(*one)) for one in pieces]
         for (start, end), phonemes in self._asked:
             inside = [at for at, one in enumerate(pieces) if start <= one[0] and one[1] <= end]
             total = sum(len(alone[at]) for at in inside)
@@ -146,6 +158,12 @@ class Pronounced:
     def _pieces(self) -> list[Range]:
         return divide(self._text, chain.from_iterable(where for where, _ in self._asked))
 
+    def _read_piece(self, start: int, end: int) -> Sequence[str]:
+        piece = self._text[start:end]
+        cut = any(edge in (start, end) for where, _ in self._asked for edge in where)
+        # Left alone by a cut, punctuation would be read out.
+        return piece if cut and _PUNCTUATION.issuperset(piece) else self._read_alone(piece)
+
     def _pronounce(self) -> None:
         """Put the phonemes that were asked for where espeak-ng put its own.
 
@@ -153,7 +171,8 @@ class Pronounced:
         """
         spoken = list(chain.from_iterable(self.sentences))
         pieces = self._pieces()
-        placed = place([self._read_alone(self._text[start:end]) for start, end in pieces], spoken)
+        placed = place([self._read_piece(*one) for one in pieces], spoken)
+        begins = {0, *accumulate(map(len, self.sentences))}
         changes: list[tuple[Range, list[str]]] = []
         for (start, end), phonemes in self._asked:
             inside = [
@@ -171,8 +190,8 @@ class Pronounced:
                 ]
                 where = (before[-1][1], before[-1][1]) if before else (0, 0)
             apart = (
-                start > 0 and self._text[start - 1].isspace(),
-                end < len(self._text) and self._text[end].isspace(),
+                where[0] not in begins and self._text[start - 1 : start].isspace(),
+                where[1] not in begins and self._text[end : end + 1].isspace(),
             )
             changes.append((where, _set_off(spoken, where, phonemes, apart)))
         self.sentences = _changed(self.sentences, changes)
@@ -183,8 +202,8 @@ def _set_off(
 ) -> list[str]:
     """With the spaces that the text has and espeak-ng, running words together, has not."""
     first, last = where
-    before = apart[0] and first > 0 and spoken[first - 1] != " "
-    after = apart[1] and last < len(spoken) and _begins_word(spoken[last])
+    before = apart[0] and spoken[first - 1] != " "
+    after = apart[1] and _begins_word(spoken[last])
     return [" "] * before + phonemes + [" "] * after
 
 

@@ -20,15 +20,24 @@ if TYPE_CHECKING:
 
 Range = tuple[int, int]
 
-# Han and kana have no spaces between words. A dash has none beside it, either.
+# Han and kana have no spaces between words; some kana and marks belong to what is before them. A
+# dash may have no space beside it, either.
 _UNSPACED = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_DASHES = "\u2013-\u2015\u2026"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}{_DASHES}]+|[{_DASHES}]+")
+_FOLLOWING = (
+    r"\u3041\u3043\u3045\u3047\u3049\u3083\u3085\u3087\u30a1\u30a3\u30a5\u30a7\u30a9\u30e3\u30e5\u30e7"
+    r"\u30fc\u3001-\u3003\u300d\u300f\uff01\uff0c\uff0e\uff1a\uff1b\uff1f"
+)
+_DASHES = r"\u2013-\u2015\u2026"
+_WORD = re.compile(
+    rf"[{_UNSPACED}][{_FOLLOWING}]*"
+    rf"|[^\s{_UNSPACED}{_DASHES}{_FOLLOWING}]+[{_FOLLOWING}]*"
+    rf"|[{_DASHES}{_FOLLOWING}]+"
+)
 
 # espeak-ng's length and palatalisation, and stress, which a word in its sentence may lose.
 _STRESS = frozenset("\u02c8\u02cc")
 _MODIFIERS = frozenset("\u02d0\u02d1\u02b2\u02b0\u02de")
-_VOWELS = frozenset("aeiouyæøœɐɑɒɔəɘɚɛɜɝɞɤɨɪɯɵɶʉʊʌʏᵻεAIOQSTWYᵊ")
+_VOWELS = frozenset("aeiouyæøœɐɑɒɔəɘɚɛɜɝɞɤɨɪɯɵɶʉʊʌʏᵻεAIOQWYᵊ")
 
 _SPACE, _MARK, _VOWEL, _CONSONANT = range(4)
 # What it costs to take one sound for another, by their kinds, and to have none for it. Vowels

@@ -107,24 +107,28 @@ class _Hosts:
         return host
 
 
-def _speak(host: VoiceHost, utterance: Utterance) -> Spoken:
+def answer_with(host: VoiceHost, utterance: Utterance) -> Reply:
+    """Speak, and once more if what came of it is implausible."""
     try:
-        return host.speak(utterance)
-    except EngineError as error:
-        if error.code != "implausible_audio":
-            raise
-        return host.speak(utterance, again=True)
-
-
-def _answer(hosts: _Hosts, utterance: Utterance) -> Reply:
-    try:
-        host = hosts.get(f"{utterance.engine}/{utterance.model}")
-        return Success(_speak(host, utterance))
+        try:
+            return Success(host.speak(utterance))
+        except EngineError as error:
+            if error.code != "implausible_audio":
+                raise
+            return Success(host.speak(utterance, again=True))
     except EngineError as error:
         return Failure(error.code, error.message)
     except Exception as error:
         # Whatever a model or its phonemizer throws belongs to this utterance alone.
         return Failure("engine_failed", f"{type(error).__name__}: {error}")
+
+
+def _answer(hosts: _Hosts, utterance: Utterance) -> Reply:
+    try:
+        host = hosts.get(f"{utterance.engine}/{utterance.model}")
+    except EngineError as error:
+        return Failure(error.code, error.message)
+    return answer_with(host, utterance)
 
 
 def main() -> None:
