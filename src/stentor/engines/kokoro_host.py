@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 _SLOWEST, _FASTEST = 0.5, 1.5
 
 # Measured on the Japanese voices, in Japanese and English.
-_SECONDS_A_SOUND = 0.09
+_SECONDS_A_SOUND = 0.1
+
+# Sounds begin a little before the frames that the network counts for them. Measured on four
+# voices at two rates: the median over words that follow a silence.
+_LEAD_S = 0.04
 
 # The network has no noise, so another take is one at another rate.
 _ANOTHER_RATE = 0.95
@@ -178,7 +182,8 @@ def _timings(
     """
 
     def sample(seconds: float) -> int:
-        return min(round(seconds * pcm.sample_rate / stretched), len(pcm.samples))
+        position = round(max(0.0, seconds - _LEAD_S) * pcm.sample_rate / stretched)
+        return min(position, len(pcm.samples))
 
     return tuple(
         WordTiming(start, end, sample(heard[first].start), sample(heard[last - 1].end))
