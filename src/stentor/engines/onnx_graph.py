@@ -9,6 +9,7 @@ Buffers, one after the other, are the two merged. Field numbers are those of ONN
 from __future__ import annotations
 
 import mmap
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,7 @@ _NODE_OP_TYPE = 4
 _VALUE_NAME = 1
 
 _DURATION = b"duration"
+_ROUNDING = re.compile(rb"Ceil|Round|Clip")
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -64,15 +66,16 @@ def _find(data: _Data) -> Durations | None:
                 told.update(_content(data, part_start, part_end, _VALUE_NAME))
             if part != _GRAPH_NODE:
                 continue
-            [operator] = _content(data, part_start, part_end, _NODE_OP_TYPE) or [b""]
-            if operator not in (b"Ceil", b"Round", b"Clip"):
+            # Most nodes are told by a glance, which is five times as fast as reading them.
+            if not _ROUNDING.search(data, part_start, part_end):
                 continue
+            [operator] = _content(data, part_start, part_end, _NODE_OP_TYPE) or [b""]
             outputs = _content(data, part_start, part_end, _NODE_OUTPUT)
             if operator == b"Ceil":
                 ceiled += outputs
             elif operator == b"Round":
                 rounded.update(outputs)
-            else:
+            elif operator == b"Clip":
                 source = _content(data, part_start, part_end, _NODE_INPUT)[0]
                 clipped.append((source, outputs[0]))
     if _DURATION in told:

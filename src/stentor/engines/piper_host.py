@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +14,7 @@ from stentor.engines.espeak import split_phonemes, whole_pieces
 from stentor.engines.onnx import open_session, open_session_with
 from stentor.engines.onnx_graph import find_durations
 from stentor.engines.plausible import bounds_of_sounds, implausible_levels, measure
-from stentor.engines.pronounce import Inventory, Pronounced
+from stentor.engines.pronounce import Inventory, Pronounced, Readings
 from stentor.engines.words import is_sound
 
 if TYPE_CHECKING:
@@ -51,7 +50,6 @@ _BEGIN, _PAD = "^", "_"
 
 # Double brackets would switch Piper to raw phonemes.
 _DOUBLE_BRACKET = re.compile(r"\[(?=\[)|\](?=\])")
-_WORDS_KEPT = 4096
 
 
 class _Take(NamedTuple):
@@ -86,7 +84,7 @@ class PiperHost:
             for index, voice in enumerate(model.voices)
         }
         self._inventory = Inventory(config.phoneme_id_map, config.vowel_clusters)
-        self._read_word = lru_cache(_WORDS_KEPT)(self._read_alone)
+        self._readings = Readings()
 
     def speak(self, utterance: Utterance, *, again: bool = False) -> Spoken:
         import numpy as np
@@ -118,6 +116,8 @@ class PiperHost:
         spoken = list(chain.from_iterable(phonemes))
         self._check(pcm, spoken, utterance.speed)
         warnings = list(pronounced.warnings) if pronounced else []
+        if utterance.phonemes and not self._model.phonemes:
+            warnings.append("the voice takes no pronunciations; the words are said as written")
         sounds = self._voice.config.phoneme_id_map
         if unknown := dict.fromkeys(one for one in spoken if one not in sounds):
             warnings.append(f"the voice has no sound for: {' '.join(unknown)}")
@@ -137,15 +137,15 @@ class PiperHost:
     def _phonemes_of(self, text: str) -> str:
         return "".join("".join(sentence) for sentence in self._voice.phonemize(text))
 
-    def _read_alone(self, word: str) -> tuple[str, ...]:
-        return tuple(chain.from_iterable(self._read(word)))
+    def _read_alone(self, word: str) -> Sequence[str]:
+        return self._readings.read(word, "", lambda: list(chain.from_iterable(self._read(word))))
 
     def _pronounce(self, utterance: Utterance, sentences: list[list[str]]) -> Pronounced | None:
         """None where nobody wants to know which phonemes are whose."""
         asked = utterance.phonemes if self._model.phonemes else ()
         if not asked and not utterance.timestamps:
             return None
-        return Pronounced(utterance.text, sentences, asked, self._inventory, self._read_word)
+        return Pronounced(utterance.text, sentences, asked, self._inventory, self._read_alone)
 
     def _tell_durations(self) -> bool:
         """Load the voice anew so that it tells how long phonemes last, if it can."""
@@ -188,11 +188,11 @@ class PiperHost:
         return _Take(audio, edges[:-1], edges[1:])
 
     def _check(self, pcm: Pcm, phonemes: Sequence[str], speed: float) -> None:
-        bounds = bounds_of_sounds(
-            sum(map(is_sound, phonemes)),
-            _SECONDS_A_SOUND * self._voice.config.length_scale,
-            speed=speed,
-        )
+        config = self._voice.config
+        count = sum(is_sound(one) and one in config.phoneme_id_map for one in phonemes)
+        if not count:
+            return
+        bounds = bounds_of_sounds(count, _SECONDS_A_SOUND * config.length_scale, speed=speed)
         if reason := implausible_levels(measure(pcm), bounds):
             raise EngineError("implausible_audio", f"the audio cannot be the text's: {reason}")
 

@@ -17,7 +17,28 @@ ReadAlone = Callable[[str], Sequence[str]]
 # Substitutes may have substitutes, but not without end: some point at each other.
 _DEPTH = 3
 
+_WORDS_KEPT = 4096
+_WORD_KEPT_CHARS = 40
+
 _PUNCTUATION = frozenset(".,;:!?\"'()[]{}\u2018\u2019\u201c\u201d\u00ab\u00bb\u2026-\u2013\u2014")
+
+
+class Readings:
+    """How words are read alone, remembered; the oldest are forgotten."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Sequence[str]] = {}
+
+    def read(self, word: str, language: str, read: Callable[[], Sequence[str]]) -> Sequence[str]:
+        """The phonemes of a word, as `read` tells them if they are not known."""
+        if len(word) > _WORD_KEPT_CHARS:
+            return read()
+        found = self._known.get((word, language))
+        if found is None:
+            if len(self._known) >= _WORDS_KEPT:
+                del self._known[next(iter(self._known))]
+            found = self._known[word, language] = read()
+        return found
 
 
 class Inventory:
