@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stentor.engines import kokoro
-from stentor.engines.base import EngineError, EngineModel, Utterance
+from stentor.engines.base import EngineError, EngineModel, Pronunciation, Spoken, Utterance
 from support import Engine
 
 
@@ -77,3 +78,58 @@ def test_a_voices_file_of_another_kind_is_named(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"not an archive")
     found = kokoro.find_models(model=tmp_path / "a.onnx", voices=tmp_path / "b.bin", name="k")
     assert "b.bin" in found.notes[0]
+
+
+def say(host: Engine, text: str, **options: object) -> Spoken:
+    return host.speak(Utterance("kokoro", "kokoro-82m", "jf_alpha", text, **options))  # type: ignore[arg-type]
+
+
+def onsets(spoken: Spoken) -> NDArray[np.int64]:
+    """Samples at which a silence of 40 ms ends."""
+    samples = np.abs(np.frombuffer(spoken.samples, np.int16).astype(np.int32))
+    loud = samples[: len(samples) // 120 * 120].reshape(-1, 120).max(axis=1) > 400
+    return (
+        np.array([at for at in np.flatnonzero(loud) if not loud[max(0, at - 8) : at].any()]) * 120
+    )
+
+
+def test_the_model_tells_what_it_can(model: EngineModel) -> None:
+    assert (model.timestamps, model.phonemes) == (True, True)
+
+
+def test_words_are_heard_when_they_are_said_to_be_and_sound_the_same(host: Engine) -> None:
+    text = "Apples are good. Take two. Everybody agreed. Keep quiet."
+    plain = say(host, text, language="en")
+    spoken = say(host, text, language="en", timestamps=True)
+    assert plain.timings is None
+    assert spoken.samples == plain.samples
+    assert spoken.timings is not None
+    assert [text[word.start : word.end] for word in spoken.timings] == text.split()
+    heard = onsets(spoken)
+    late = [
+        np.abs(heard - word.start_sample).min() / 24
+        for number, word in enumerate(spoken.timings)
+        if not number or text[spoken.timings[number - 1].end - 1] == "."
+    ]
+    assert len(late) == 4
+    assert max(late) <= 60
+
+
+def test_japanese_words_have_times_in_order(host: Engine) -> None:
+    text = "今日の説明を始めます。2024年です。"
+    spoken = say(host, text, timestamps=True, speed=2.0)
+    assert spoken.timings is not None
+    times = [at for word in spoken.timings for at in (word.start_sample, word.end_sample)]
+    assert times == sorted(times)
+    assert times[-1] <= len(spoken.samples) // 2
+    assert "".join(text[word.start : word.end] for word in spoken.timings) == text
+
+
+def test_a_pronunciation_is_heard_instead_of_the_word(host: Engine) -> None:
+    asked = say(host, "I like SQL.", language="en-US", phonemes=(Pronunciation(7, 10, "sˈiːkwəl"),))
+    assert asked == say(host, "I like sequel.", language="en-US")
+
+
+def test_what_the_voice_has_no_sound_for_is_named(host: Engine) -> None:
+    spoken = say(host, "A dog.", language="en", phonemes=(Pronunciation(2, 5, "dʔ鳥ɒɡ"),))
+    assert spoken.warnings == ["the voice has no sound for: 鳥"]

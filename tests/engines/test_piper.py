@@ -94,6 +94,9 @@ def test_a_character_without_a_sound_in_the_voice_is_reported_to_the_caller_alon
 
 def test_double_brackets_are_text_and_not_phonemes(joe: Engine) -> None:
     assert seconds(joe, "Note [[one]] here.") > 0.8
+    # As phonemes these would be some short sounds.
+    assert seconds(joe, "[[[1984 1984]]]") > 2
+    assert seconds(joe, "[[[[1984 1984]]]]") > 2
 
 
 def test_nothing_clips(joe: Engine) -> None:

@@ -17,7 +17,28 @@ from msgspec import Struct
 from stentor.contract import Priority, Voice
 
 
-class Utterance(Struct, frozen=True):
+class Pronunciation(Struct, frozen=True, array_like=True):
+    """The characters `[start, end)` of an utterance's text are to sound like this, in IPA."""
+
+    start: int
+    end: int
+    ipa: str
+
+
+class WordTiming(Struct, frozen=True, array_like=True):
+    """When the characters `[start, end)` of an utterance's text, a word, are heard.
+
+    Attributes:
+        start_sample, end_sample: positions in the utterance's samples, from their beginning.
+    """
+
+    start: int
+    end: int
+    start_sample: int
+    end_sample: int
+
+
+class Utterance(Struct, frozen=True, omit_defaults=True):
     """One segment to speak.
 
     Attributes:
@@ -28,6 +49,8 @@ class Utterance(Struct, frozen=True):
         speed: speaking rate, 0.25 to 4, 1 being the voice's own.
         language: BCP 47 tag, or None for the voice's own language.
         revision: of the model; no engine reads it, but what is kept of an utterance depends on it.
+        timestamps: whether to tell when each word is heard.
+        phonemes: how parts of the text are pronounced, in order and disjoint.
     """
 
     engine: str
@@ -37,6 +60,8 @@ class Utterance(Struct, frozen=True):
     speed: float = 1.0
     language: str | None = None
     revision: str = ""
+    timestamps: bool = False
+    phonemes: tuple[Pronunciation, ...] = ()
 
 
 class Flow(Struct, frozen=True):
@@ -53,18 +78,21 @@ class Flow(Struct, frozen=True):
     priority: Priority = "normal"
 
 
-class Spoken(Struct, frozen=True):
+class Spoken(Struct, frozen=True, omit_defaults=True):
     """What came of an utterance.
 
     Attributes:
         samples: mono PCM, signed 16 bit, native byte order.
         sample_rate: in Hz.
         warnings: what a listener may miss, in sentences; usually empty.
+        timings: of the words, in order and disjoint; a word without sound has none. None unless
+            they were asked for and the engine knows.
     """
 
     samples: bytes
     sample_rate: int
     warnings: list[str] = []
+    timings: tuple[WordTiming, ...] | None = None
 
 
 class EngineModel(Struct, frozen=True):
@@ -78,6 +106,8 @@ class EngineModel(Struct, frozen=True):
         languages: BCP 47 tags that it is made for.
         files: paths by role, as the engine's voice half wants them.
         revision: changes when the same request would sound different; see `revision_of`.
+        timestamps: whether it tells when each word is heard.
+        phonemes: whether it takes pronunciations.
     """
 
     engine: str
@@ -116,7 +146,8 @@ class EngineError(Exception):
 
     Args:
         code: `unspeakable` where the text is at fault, `model_not_loaded` where the model's files
-            are, `engine_failed` where the engine is.
+            are, `engine_failed` where the engine is, `implausible_audio` where what came of the
+            text cannot be its speech.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -128,8 +159,11 @@ class EngineError(Exception):
 class VoiceHost(Protocol):
     """A loaded model. Lives in an engine process; not thread-safe."""
 
-    def speak(self, utterance: Utterance) -> Spoken:
+    def speak(self, utterance: Utterance, *, again: bool = False) -> Spoken:
         """Speak one utterance.
+
+        Args:
+            again: the last take was implausible; this one is to differ.
 
         Raises:
             EngineError: the text yields no sound, or the engine failed.

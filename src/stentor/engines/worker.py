@@ -72,11 +72,11 @@ def _read(stream: BinaryIO) -> bytes | None:
 
 def _load(model: EngineModel, threads: int) -> VoiceHost:
     if model.engine == "piper":
-        from stentor.engines.piper import PiperHost
+        from stentor.engines.piper_host import PiperHost
 
         return PiperHost(model, threads)
     if model.engine == "kokoro":
-        from stentor.engines.kokoro import KokoroHost
+        from stentor.engines.kokoro_host import KokoroHost
 
         return KokoroHost(model, threads)
     raise EngineError("engine_failed", f"there is no engine named {model.engine}")
@@ -107,15 +107,28 @@ class _Hosts:
         return host
 
 
-def _answer(hosts: _Hosts, utterance: Utterance) -> Reply:
+def answer_with(host: VoiceHost, utterance: Utterance) -> Reply:
+    """Speak, and once more if what came of it is implausible."""
     try:
-        host = hosts.get(f"{utterance.engine}/{utterance.model}")
-        return Success(host.speak(utterance))
+        try:
+            return Success(host.speak(utterance))
+        except EngineError as error:
+            if error.code != "implausible_audio":
+                raise
+            return Success(host.speak(utterance, again=True))
     except EngineError as error:
         return Failure(error.code, error.message)
     except Exception as error:
         # Whatever a model or its phonemizer throws belongs to this utterance alone.
         return Failure("engine_failed", f"{type(error).__name__}: {error}")
+
+
+def _answer(hosts: _Hosts, utterance: Utterance) -> Reply:
+    try:
+        host = hosts.get(f"{utterance.engine}/{utterance.model}")
+    except EngineError as error:
+        return Failure(error.code, error.message)
+    return answer_with(host, utterance)
 
 
 def main() -> None:
