@@ -303,6 +303,13 @@ class SpeechResult(Struct, frozen=True, omit_defaults=True):
         Alignment | None, Meta(description="Of the text as it was given to the voice")
     ] = None
     words: list[Word] | None = None
+    alignment_source: Annotated[
+        Literal["provider", "engine", "aligned"] | None,
+        Meta(
+            description="Who told the timings: the vendor, the engine in this machine, or whoever "
+            "listened to the finished audio"
+        ),
+    ] = None
     loudness_lufs: Annotated[
         float | None, Meta(description="Of the whole, where a loudness was asked for")
     ] = None

@@ -15,7 +15,9 @@ def describe_local(model: EngineModel) -> Model:
         name=model.name,
         languages=model.languages,
         sample_rate=model.sample_rate,
-        capabilities=ModelCapabilities(streaming=True),
+        capabilities=ModelCapabilities(
+            streaming=True, timestamps="word" if model.timestamps else None, dictionaries=True
+        ),
     )
 
 

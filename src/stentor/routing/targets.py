@@ -56,7 +56,7 @@ class LocalTarget:
 
     def lacks(self, request: SpeechRequest) -> Iterator[Lack]:
         """What of the request it cannot serve."""
-        if request.with_timestamps:
+        if request.with_timestamps and not self.model.timestamps:
             yield "with_timestamps", "gives no timings"
         yield from _dictionary_lack(request)
         yield from _language_lack(request, self.model.languages)

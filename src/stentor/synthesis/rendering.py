@@ -193,7 +193,11 @@ class Rendering:
             )
         timings: Timings | None = None
         if request.with_timestamps:
-            timings = self._timeline.finish(request.input, self.speech.reading)
+            timings = self._timeline.finish(
+                request.input,
+                self.speech.reading,
+                "engine" if isinstance(self.target, LocalTarget) else "provider",
+            )
         return Rendered(
             path=self.path,
             encoded=self.mixed.encoded,

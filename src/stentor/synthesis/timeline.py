@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from stentor.contract import Alignment, Word
 from stentor.synthesis.values import Timings
@@ -54,7 +54,9 @@ class Timeline:
         self._texts.append(text)
         self._length += len(text)
 
-    def finish(self, text: str, reading: Reading) -> Timings:
+    def finish(
+        self, text: str, reading: Reading, told_by: Literal["provider", "engine", "aligned"]
+    ) -> Timings:
         """The timings of the whole of the caller's text.
 
         Args:
@@ -71,6 +73,7 @@ class Timeline:
                 for start, end in [reading.span(*word.span())]
                 if start < end
             ],
+            told_by,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from stentor.contract import (
     Alignment,
@@ -116,6 +116,7 @@ class Timings:
     alignment: Alignment
     normalized_alignment: Alignment
     words: list[Word]
+    source: Literal["provider", "engine", "aligned"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

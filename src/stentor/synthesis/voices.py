@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from stentor.contract import SpeakerVoice
-from stentor.engines.base import EngineError, Utterance
+from stentor.engines.base import EngineError, Pronunciation, Spoken, Utterance
 from stentor.routing.targets import LocalTarget, Target, language_base
 from stentor.synthesis.failures import Part, PartFailed
 from stentor.synthesis.forms import spoken_forms
@@ -117,6 +117,7 @@ class LocalVoice:
         self._request = speech.request
         self._speaker = speaker
         self._rules = rules
+        self._timed = bool(speech.request.with_timestamps)
         self.window = 2 * speaker.size
 
     def divide(self, text: Reading, cast: Cast) -> Parts:
@@ -143,6 +144,10 @@ class LocalVoice:
         except EngineError as error:
             raise PartFailed(self.target, part, error) from error
 
+        if spoken.timings is None and self._timed:
+            missing = EngineError("engine_failed", "it did not say when its words are heard")
+            raise PartFailed(self.target, part, missing)
+
         def pcm() -> tuple[Pcm, tuple[str, ...]]:
             from stentor.audio.pcm import Pcm
 
@@ -155,6 +160,10 @@ class LocalVoice:
             part.end,
             part.pause_after_ms,
             text=part.text,
+            spoken=(said := _timed(spoken)),
+            source=tuple(
+                Timed(*part.span(one.start, one.end), one.start_ms, one.end_ms) for one in said
+            ),
             warnings=tuple(spoken.warnings),
         )
 
@@ -169,6 +178,8 @@ class LocalVoice:
             speed=styled_speed(self._request, part.style),
             language=part.style.language or self._request.language_code,
             revision=model.revision,
+            timestamps=self._timed,
+            phonemes=tuple(Pronunciation(*one) for one in part.pronounced),
         )
 
     def _language(self, cast: Cast) -> str:
@@ -176,3 +187,12 @@ class LocalVoice:
         spoken = {voice.id: voice.language for voice in self.target.model.voices}
         voices = (self.target.voice(name) or name for name in names)
         return next((language for name in voices if (language := spoken.get(name))), None) or "en"
+
+
+def _timed(spoken: Spoken) -> tuple[Timed, ...]:
+    """The words' timings in ms."""
+    per_ms = spoken.sample_rate / 1000
+    return tuple(
+        Timed(one.start, one.end, one.start_sample / per_ms, one.end_sample / per_ms)
+        for one in spoken.timings or ()
+    )
