@@ -20,7 +20,10 @@ RATE = 16_000
 PASSAGE_S = 28.0
 # -50 dBFS.
 QUIET = 104
-# A step in the middle of near silence that no voice makes: -36 dBFS from one sample to the next.
+# Samples that are 0, as only joins have them; how far from these a step is the join's own; and a
+# step that no faded edge makes: -36 dBFS from one sample to the next.
+TRUE_SILENCE = 100
+AT_JOIN = 64
 CLICK = 520
 
 
@@ -48,7 +51,7 @@ def heard_words(ears: WhisperModel, samples: NDArray[np.int16], rate: int) -> li
     for start, end in _passages(samples, rate):
         piece = soxr.resample(samples[start:end].astype(np.float32) / 32768, rate, RATE)
         segments, _ = ears.transcribe(
-            piece, language="en", beam_size=5, condition_on_previous_text=False
+            piece, language="en", beam_size=1, condition_on_previous_text=False
         )
         words += plain_words(" ".join(one.text for one in segments))
     return words
@@ -64,15 +67,16 @@ def silences(samples: NDArray[np.int16], rate: int, least_s: float) -> list[Sile
 
 
 def clicks(samples: NDArray[np.int16]) -> list[int]:
-    """Samples that jump out of near silence, or fall into it, in one step."""
+    """Where samples jump at a join: beside the true silence that lies between two segments."""
     steps = np.abs(np.diff(samples.astype(np.int32)))
-    found = []
-    for at in np.flatnonzero(steps > CLICK):
-        before = np.abs(samples[max(0, at - 40) : at + 1].astype(np.int32))
-        after = np.abs(samples[at + 1 : at + 41].astype(np.int32))
-        if before.max(initial=0) < QUIET or after.max(initial=0) < QUIET:
-            found.append(int(at))
-    return found
+    sounding = np.flatnonzero(samples)
+    gaps = np.flatnonzero(np.diff(sounding) > TRUE_SILENCE)
+    edges = np.concatenate([sounding[gaps], sounding[gaps + 1]])
+    return [
+        int(edge)
+        for edge in np.sort(edges)
+        if steps[max(0, edge - AT_JOIN) : edge + AT_JOIN].max(initial=0) > CLICK
+    ]
 
 
 def joins_in(wanted: Sequence[str], heard: Sequence[str]) -> list[tuple[str, int, int, int, int]]:
