@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 ResponseFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm", "ulaw", "alaw", "m4b"]
 JobStatus = Literal["pending", "processing", "completed", "failed"]
 InputType = Literal["auto", "text", "markdown", "html", "ssml"]
+AlignmentSource = Literal["provider", "engine", "aligned"]
 Priority = Literal["low", "normal", "high"]
 DeliveryState = Literal["pending", "delivered", "failed"]
 ErrorType = Literal[
@@ -71,6 +72,11 @@ class DictionaryLocator(Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
     pronunciation_dictionary_id: str
     version_id: str | None = None
+
+
+LoudnessPreset = Literal["podcast", "audiobook", "broadcast"]
+Loudness = Annotated[float, Meta(ge=-50, le=-5)] | LoudnessPreset
+LOUDNESS_PRESETS: tuple[LoudnessPreset, ...] = get_args(LoudnessPreset)
 
 
 class BookMetadata(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -144,7 +150,7 @@ class SpeechRequest(Struct, frozen=True, omit_defaults=True):
     ] = None
     loudness: (
         Annotated[
-            Annotated[float, Meta(ge=-50, le=-5)] | Literal["podcast", "audiobook", "broadcast"],
+            Loudness,
             Meta(
                 description="Integrated loudness of the whole, in LUFS (ITU-R BS.1770-4), its "
                 "peaks below -1 dBTP; or `podcast` (-16), `audiobook` (ACX: -20, peaks below -3 "
@@ -304,7 +310,7 @@ class SpeechResult(Struct, frozen=True, omit_defaults=True):
     ] = None
     words: list[Word] | None = None
     alignment_source: Annotated[
-        Literal["provider", "engine", "aligned"] | None,
+        AlignmentSource | None,
         Meta(
             description="Who told the timings: the vendor, the engine in this machine, or whoever "
             "listened to the finished audio"

@@ -14,8 +14,9 @@ import uuid_utils
 from filelock import FileLock, Timeout
 
 from stentor.accounts import open_accounts
+from stentor.align import Aligner, is_installed
 from stentor.blobs import BlobStore
-from stentor.config import Config, alias_targets
+from stentor.config import Config, ConfigError, alias_targets
 from stentor.disk import DiskGuard
 from stentor.engines.base import ModelNotes
 from stentor.engines.catalogue import find_models
@@ -111,6 +112,7 @@ async def open_voices(config: Config, *, warm: bool) -> AsyncIterator[Voices]:
     from stentor.audio.settings import EncoderSettings
 
     accounts = open_accounts(config)
+    aligner = _aligner(config)
     found: ModelNotes = find_models(config)
     engines = config.engines
     first = found.models[0] if found.models else None
@@ -128,6 +130,7 @@ async def open_voices(config: Config, *, warm: bool) -> AsyncIterator[Voices]:
             aac_kbps=config.audio.aac_kbps,
         ),
         rules=speaking_rules(config),
+        aligner=aligner,
     )
     transport = Transport()
     live_voices = LiveVoices(transport, config.routing.voices_cache_seconds)
@@ -142,6 +145,7 @@ async def open_voices(config: Config, *, warm: bool) -> AsyncIterator[Voices]:
             },
             config.voices,
             found.notes,
+            aligns=aligner is not None,
         )
         yield Voices(
             catalogue,
@@ -264,6 +268,17 @@ def speaking_rules(config: Config) -> Rules:
         retry_budget=config.routing.retry_budget,
         substitutes=config.routing.fallback == "segment",
     )
+
+
+def _aligner(config: Config) -> Aligner | None:
+    model = config.alignment.model
+    if model is None:
+        return None
+    if not is_installed():
+        raise ConfigError("[alignment] model: the extra `align` (faster-whisper) is not installed")
+    if not (model / "model.bin").is_file():
+        raise ConfigError(f"[alignment] model: {model} is no folder of a Whisper model")
+    return Aligner(model)
 
 
 def _webhooks(config: Config, store: SqliteStore, blobs: BlobStore, base_url: str) -> Webhooks:

@@ -248,7 +248,7 @@ def _able(
     able: list[Target] = []
     skipped: list[Attempt] = []
     for target in targets:
-        lack = next(target.lacks(request), None)
+        lack = catalogue.lack(target, request)
         if lack is None:
             able.append(target)
         else:

@@ -1,4 +1,4 @@
-"""The command line: `serve`, `say`, `text`, `voices`, `jobs`, `webhooks`, `dictionaries`.
+"""The command line: `serve`, `say`, `book`, `text`, `voices`, `jobs`, `webhooks`, `dictionaries`.
 
 Each command's work is imported when it is called, so that none pays for another's libraries.
 """
@@ -23,6 +23,11 @@ app.command(
     "stentor.cli.say:say",
     name="say",
     help="Speak a text into an audio file, without a server.",
+)
+app.command(
+    "stentor.cli.book:book",
+    name="book",
+    help="Read a whole book into one file with chapters.",
 )
 app.command(
     "stentor.cli.text:text",

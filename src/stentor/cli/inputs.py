@@ -29,11 +29,16 @@ class Input:
 
     Attributes:
         warnings: what of a book is missing, in sentences.
+        title, authors, language, cover: what a book says of itself.
     """
 
     text: str
     kind: InputType
     warnings: tuple[str, ...] = ()
+    title: str | None = None
+    authors: tuple[str, ...] = ()
+    language: str | None = None
+    cover: bytes | None = None
 
 
 def read_input(text: str | None, file: Path | None, input_type: InputType | None) -> Input:
@@ -105,7 +110,15 @@ def _book(file: Path) -> Input:
         book = read_epub(file)
     except OSError as error:
         raise _unreadable(file, error) from error
-    return Input(book_html(book), "html", tuple(book.warnings))
+    return Input(
+        book_html(book),
+        "html",
+        tuple(book.warnings),
+        book.title,
+        tuple(book.authors),
+        book.language,
+        book.cover,
+    )
 
 
 def _bytes(file: Path) -> bytes:

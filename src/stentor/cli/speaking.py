@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
+import shutil
 import sys
 import tempfile
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -23,9 +25,16 @@ from rich.progress import (
 from stentor import contract
 from stentor.cli.files import appearing
 from stentor.cli.inputs import Input
+from stentor.cli.parts import kept_parts
 from stentor.cli.serve import event_loop
 from stentor.config import Config
-from stentor.contract import ResponseFormat, SpeechRequest
+from stentor.contract import (
+    BookMetadata,
+    Loudness,
+    ResponseFormat,
+    SpeakerVoice,
+    SpeechRequest,
+)
 from stentor.engines.base import Flow
 from stentor.errors import invalid
 from stentor.gateway import Voices, open_voices
@@ -33,7 +42,7 @@ from stentor.lexicon.lexicon import Lexicon
 from stentor.logs import quiet
 from stentor.requests import StoredRequest, check
 from stentor.synthesis.direct import DirectSpeaker
-from stentor.synthesis.values import Rendered
+from stentor.synthesis.values import Rendered, Speaker
 
 _ENDINGS: dict[str, ResponseFormat] = {f".{name}": name for name in contract.RESPONSE_FORMATS} | {
     ".ogg": "opus"
@@ -48,6 +57,10 @@ class Order:
         model, voice: the first that there are, if None.
         response_format: that of the output's ending, if None.
         timestamps: whether to write captions beside the audio.
+        cast: the voices of a dialogue, instead of one.
+        loudness, metadata: as requests have them.
+        parts: a folder for what is spoken, so that the same order goes on where it was broken off;
+            None to keep nothing.
     """
 
     source: Input
@@ -59,6 +72,10 @@ class Order:
     response_format: ResponseFormat | None = None
     lexicons: tuple[Lexicon, ...] = ()
     timestamps: bool = False
+    cast: tuple[SpeakerVoice, ...] = ()
+    loudness: Loudness | None = None
+    metadata: BookMetadata | None = None
+    parts: Path | None = None
 
     @property
     def captions(self) -> Path:
@@ -85,6 +102,8 @@ def speak(config: Config, order: Order) -> None:
         if order.timestamps:
             _write_captions(order, rendered)
         _publish(rendered.path, output)
+        if order.parts is not None:
+            shutil.rmtree(order.parts, ignore_errors=True)
     finally:
         for left in path.parent.glob(f"{glob.escape(path.name)}*"):
             left.unlink(missing_ok=True)
@@ -138,31 +157,34 @@ async def _render(
                 SpeechRequest(
                     model=model,
                     input=text,
-                    voice=voice,
+                    voice=list(order.cast) or voice,
                     speed=order.speed,
                     language_code=order.language,
                     response_format=response_format,
                     input_type=order.source.kind,
                     with_timestamps=order.timestamps or None,
+                    loudness=order.loudness,
+                    metadata=order.metadata,
                 )
             ),
             voices.catalogue,
             max_input_chars=config.server.max_input_chars,
             lexicons=order.lexicons,
         )
-        with _bar() as bar:
+        async with AsyncExitStack() as stack:
+            speaker: Speaker = DirectSpeaker(voices.pool, voices.caller, Flow("", "say"), path)
+            if order.parts is not None:
+                speaker = await stack.enter_async_context(kept_parts(order.parts, voices))
+            bar = stack.enter_context(_bar())
             task = bar.add_task("speaking", total=None)
             return await voices.synthesizer.render(
-                speech,
-                path,
-                speaker=DirectSpeaker(voices.pool, voices.caller, Flow("", "say"), path),
-                listener=_Shown(bar, task, len(text)),
+                speech, path, speaker=speaker, listener=_Shown(bar, task, len(text))
             )
 
 
 def _chosen(order: Order, voices: Voices) -> tuple[str, str]:
     """The model and the voice; where one is not named, one that goes with the other."""
-    model, voice = order.model, order.voice
+    model, voice = order.model, order.voice or (order.cast[0].voice if order.cast else None)
     catalogue = voices.catalogue
     if model is None:
         offered = catalogue.voices()

@@ -5,6 +5,7 @@ from stentor.config.load import load
 from stentor.config.providers import Kokoro, Piper, Price, Provider, ProviderKey, Providers
 from stentor.config.routing import Routing, WeightedModel, alias_targets
 from stentor.config.schema import (
+    Alignment,
     Audio,
     Cache,
     Config,
@@ -18,6 +19,7 @@ from stentor.config.sources import ConfigError
 from stentor.secret import Secret
 
 __all__ = [
+    "Alignment",
     "Audio",
     "Cache",
     "Config",

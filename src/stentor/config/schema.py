@@ -278,6 +278,18 @@ class Audio(Section, frozen=True):
     ] = 500
 
 
+class Alignment(Section, frozen=True):
+    """Timings for voices that give none, by listening to the finished audio (an extra)."""
+
+    model: Annotated[
+        Path | None,
+        Meta(
+            description="Folder of a Whisper model for CTranslate2; needs the extra `align`; "
+            "default: no such timings"
+        ),
+    ] = None
+
+
 class Logging(Section, frozen=True):
     """What is logged, and in which form."""
 
@@ -300,6 +312,7 @@ class Config(Section, frozen=True):
     cache: Cache = Cache()
     engines: Engines = Engines()
     audio: Audio = Audio()
+    alignment: Alignment = Alignment()
     providers: Providers = Providers()
     routing: Routing = Routing()
     models: dict[Alias, Targets] = field(default_factory=dict)

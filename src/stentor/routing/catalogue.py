@@ -12,7 +12,7 @@ from stentor.engines.base import EngineModel
 from stentor.errors import SpeechError, invalid
 from stentor.routing.account import Account
 from stentor.routing.descriptions import describe_local, describe_remote
-from stentor.routing.targets import LocalTarget, RemoteTarget, Target
+from stentor.routing.targets import Lack, LocalTarget, RemoteTarget, Target
 
 NAMES_SHOWN = 8
 
@@ -29,6 +29,7 @@ class Catalogue:
         aliases: bare name → what it stands for, each `provider/model` with its weight.
         voices: a voice's alias → provider, or `provider/model`, → what that calls the voice.
         notes: why something a person may expect is missing, for error messages.
+        aligns: whether audio without timings is listened to for them.
     """
 
     def __init__(
@@ -38,11 +39,14 @@ class Catalogue:
         aliases: ModelAliases,
         voices: VoiceAliases,
         notes: Sequence[str] = (),
+        *,
+        aligns: bool = False,
     ) -> None:
         self._models = {f"{model.engine}/{model.name}": model for model in models}
         self._accounts = dict(accounts)
         self._aliases = dict(aliases)
         self._voices = dict(voices)
+        self._aligns = aligns
         self._notes = [*notes, *self._dead_ends()]
 
     @property
@@ -138,6 +142,15 @@ class Catalogue:
                 param=param,
                 code="unknown_voice",
             )
+
+    def lack(self, target: Target, request: SpeechRequest) -> Lack | None:
+        """What of the request the target cannot serve, and nothing else makes up for."""
+        lacks = (
+            one
+            for one in target.lacks(request)
+            if not (one[0] == "with_timestamps" and self._aligns)
+        )
+        return next(lacks, None)
 
     def could_serve(self, request: SpeechRequest) -> list[str]:
         """The models that lack nothing that the request asks for."""

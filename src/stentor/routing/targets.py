@@ -54,9 +54,14 @@ class LocalTarget:
         """What the model calls a voice; None for an alias that does not say."""
         return self.voices.get(name, name)
 
+    @property
+    def gives_timings(self) -> bool:
+        """Whether it tells when words are heard."""
+        return self.model.timestamps
+
     def lacks(self, request: SpeechRequest) -> Iterator[Lack]:
         """What of the request it cannot serve."""
-        if request.with_timestamps and not self.model.timestamps:
+        if request.with_timestamps and not self.gives_timings:
             yield "with_timestamps", "gives no timings"
         yield from _dictionary_lack(request)
         yield from _language_lack(request, self.model.languages)
@@ -101,10 +106,15 @@ class RemoteTarget:
         """What the vendor calls a voice; None for an alias that does not say."""
         return self.voices.get(name, name)
 
+    @property
+    def gives_timings(self) -> bool:
+        """Whether it tells when words or characters are heard."""
+        return self.capabilities.timestamps is not None
+
     def lacks(self, request: SpeechRequest) -> Iterator[Lack]:
         """What of the request it cannot serve."""
         can = self.capabilities
-        if request.with_timestamps and can.timestamps is None:
+        if request.with_timestamps and not self.gives_timings:
             yield "with_timestamps", "gives no timings"
         if not can.dictionaries:
             yield from _dictionary_lack(request)

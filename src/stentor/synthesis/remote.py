@@ -204,7 +204,7 @@ class RemoteVoice:
             instructions=request.instructions if can.instructions else None,
             previous_text=self._context(part.index - 1)[-CONTEXT_CHARS:],
             next_text=self._context(part.index + 1)[:CONTEXT_CHARS],
-            timestamps=bool(request.with_timestamps),
+            timestamps=bool(request.with_timestamps) and self.target.gives_timings,
             dictionaries=tuple(vendors_locators(request)),
             no_logging=request.enable_logging is False and can.no_logging,
             low_latency=bool(request.optimize_streaming_latency) and can.low_latency,

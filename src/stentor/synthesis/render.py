@@ -19,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from stentor.align import Aligner, HeardWord
 from stentor.audio.settings import EncoderSettings
 from stentor.contract import Progress, ResponseFormat
 from stentor.errors import SpeechError
@@ -53,11 +54,15 @@ class Synthesizer:
     Args:
         encoder: bit rates of the lossy formats.
         rules: how texts are divided and tried.
+        aligner: listens to audio whose timings are wanted and were not told.
     """
 
-    def __init__(self, *, encoder: EncoderSettings, rules: Rules) -> None:
+    def __init__(
+        self, *, encoder: EncoderSettings, rules: Rules, aligner: Aligner | None = None
+    ) -> None:
         self._encoder = encoder
         self._rules = rules
+        self._aligner = aligner
         self._threads = ThreadPoolExecutor(
             max_workers=max(2, (os.cpu_count() or 2) // 2),
             thread_name_prefix="audio",
@@ -107,7 +112,11 @@ class Synthesizer:
                 continue
             if isinstance(target, LocalTarget):
                 log.add(local_attempt(target, "ok", started))
-            return await self._in_thread(rendering.rendered)
+            heard: list[HeardWord] | None = None
+            if speech.request.with_timestamps and not target.gives_timings:
+                assert self._aligner is not None
+                heard = await self._aligner.listen(own, speech.request.language_code)
+            return await self._in_thread(rendering.rendered, heard)
         assert first_error is not None
         first_error.attempts = log.entries
         raise first_error

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stentor.contract import Attempt, Chapter, Progress
+from stentor.align import HeardWord
+from stentor.contract import AlignmentSource, Attempt, Chapter, Progress
+from stentor.providers.spans import word_timings
 from stentor.routing.attempts import AttemptLog
 from stentor.routing.effort import RetryBudget
 from stentor.routing.generations import new_generation
@@ -180,8 +182,12 @@ class Rendering:
         self._begun = index
         return self.chapters.get(index)
 
-    def rendered(self) -> Rendered:
-        """The finished file; takes as long as it is."""
+    def rendered(self, heard: Sequence[HeardWord] | None = None) -> Rendered:
+        """The finished file; takes as long as it is.
+
+        Args:
+            heard: what was heard in it, where nobody told the timings.
+        """
         assert self.mixed is not None
         self._warn_of_loudness(self.mixed)
         request = self.speech.request
@@ -193,11 +199,7 @@ class Rendering:
             )
         timings: Timings | None = None
         if request.with_timestamps:
-            timings = self._timeline.finish(
-                request.input,
-                self.speech.reading,
-                "engine" if isinstance(self.target, LocalTarget) else "provider",
-            )
+            timings = self._timings(heard)
         return Rendered(
             path=self.path,
             encoded=self.mixed.encoded,
@@ -215,6 +217,26 @@ class Rendering:
             loudness_lufs=self.mixed.loudness_lufs,
             chapters=tuple(Chapter(one.title, one.start_ms) for one in self.mixed.chapters),
         )
+
+    def _timings(self, heard: Sequence[HeardWord] | None) -> Timings:
+        request, reading = self.speech.request, self.speech.reading
+        if heard is None:
+            told_by: AlignmentSource = (
+                "engine" if isinstance(self.target, LocalTarget) else "provider"
+            )
+            return self._timeline.finish(request.input, reading, told_by)
+        timeline = Timeline()
+        spoken = [
+            Timed(one.start, one.end, one.start_ms, one.end_ms)
+            for one in word_timings(reading.text, heard)
+        ]
+        source = [
+            one._replace(start=start, end=end)
+            for one in spoken
+            for start, end in [reading.span(one.start, one.end)]
+        ]
+        timeline.add(reading.text, spoken, source)
+        return timeline.finish(request.input, reading, "aligned")
 
     def _warn_of_loudness(self, mixed: Mixed) -> None:
         target, reached = loudness_target(self.speech.request), mixed.loudness_lufs

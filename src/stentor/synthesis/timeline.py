@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from stentor.contract import Alignment, Word
+from stentor.contract import Alignment, AlignmentSource, Word
 from stentor.synthesis.values import Timings
 from stentor.text.reading import Reading
 
@@ -54,9 +54,7 @@ class Timeline:
         self._texts.append(text)
         self._length += len(text)
 
-    def finish(
-        self, text: str, reading: Reading, told_by: Literal["provider", "engine", "aligned"]
-    ) -> Timings:
+    def finish(self, text: str, reading: Reading, told_by: AlignmentSource) -> Timings:
         """The timings of the whole of the caller's text.
 
         Args:

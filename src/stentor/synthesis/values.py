@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stentor.contract import (
     Alignment,
+    AlignmentSource,
     Attempt,
     Chapter,
     Progress,
@@ -116,7 +117,7 @@ class Timings:
     alignment: Alignment
     normalized_alignment: Alignment
     words: list[Word]
-    source: Literal["provider", "engine", "aligned"]
+    source: AlignmentSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

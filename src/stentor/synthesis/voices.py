@@ -117,7 +117,7 @@ class LocalVoice:
         self._request = speech.request
         self._speaker = speaker
         self._rules = rules
-        self._timed = bool(speech.request.with_timestamps)
+        self._timed = bool(speech.request.with_timestamps) and target.gives_timings
         self.window = 2 * speaker.size
 
     def divide(self, text: Reading, cast: Cast) -> Parts:
