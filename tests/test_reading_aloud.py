@@ -193,3 +193,14 @@ def test_a_wrong_wish_is_named(
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == param
     assert says in answer.json()["error"]["message"]
+
+
+def test_marks_have_their_times(server: Server) -> None:
+    text = "<speak><mark name='a'/>One moment, please. <mark name='b'/>Go on.</speak>"
+    job = server.finish(server.submit(input=text, with_timestamps=True)["id"])
+    assert job["status"] == "completed", job
+    marks = {one["name"]: one["time_ms"] for one in job["result"]["marks"]}
+    words = {one["text"]: one["start_ms"] for one in job["result"]["words"]}
+    assert marks["a"] == words["One"] < 200
+    assert marks["b"] == words["Go"] > 1000
+    assert list(words) == ["One", "moment,", "please.", "Go", "on."]

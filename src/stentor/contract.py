@@ -270,6 +270,13 @@ class Alignment(Struct, frozen=True):
     char_end_times_ms: list[int]
 
 
+class SpeechMark(Struct, frozen=True):
+    """When a `<mark>` of SSML is reached."""
+
+    name: str
+    time_ms: int
+
+
 class Chapter(Struct, frozen=True):
     """Where a chapter of an audiobook begins."""
 
@@ -309,6 +316,9 @@ class SpeechResult(Struct, frozen=True, omit_defaults=True):
         Alignment | None, Meta(description="Of the text as it was given to the voice")
     ] = None
     words: list[Word] | None = None
+    marks: Annotated[
+        list[SpeechMark] | None, Meta(description="Those of SSML, with their times")
+    ] = None
     alignment_source: Annotated[
         AlignmentSource | None,
         Meta(

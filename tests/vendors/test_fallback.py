@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from stentor.audio.form import AudioForm
+from upstream import openai
 from upstream.faults import Fault
-from upstream.values import Received
+from upstream.values import Answer, Received, Sound
 from vendors_support import MODELS, open_door
 
 TEXT = "The herald had the voice of fifty men."
@@ -297,3 +299,24 @@ async def test_a_dead_entry_of_an_alias_is_passed_over_and_told_at_the_start(
             await door.result(model="herald", input=f"{TEXT} {n}")
     assert "alias herald: there is no model 'nobody/x'" in notes
     assert "voice v: there is no provider 'nobody'" in notes
+
+
+@pytest.mark.parametrize("seconds", [0.5, 300])
+async def test_audio_that_cannot_be_the_texts_is_spoken_once_more(
+    tmp_path: Path, seconds: float
+) -> None:
+    class Runaway:
+        def answer(self, received: Received, sound: Sound) -> Answer | None:
+            clip = sound.clip(AudioForm("wav"), "x" * round(seconds / 0.06))
+            return Answer(200, {"content-type": "audio/wav"}, [clip])
+
+        refuse = staticmethod(openai.refuse)
+
+    text = f"{TEXT} {TEXT} {TEXT}"
+    async with open_door(tmp_path, ["openai"]) as door:
+        door.vendors["openai"]._vendor = Runaway()  # type: ignore[assignment]
+        job = await door.speak(input=text, response_format="wav")
+        assert len(door.said("openai")) == 2
+    assert job["status"] == "failed"
+    assert f"s of audio for {len(text)} characters" in job["error"]["error"]["message"]
+    assert "characters 0 to" in job["error"]["error"]["message"]

@@ -205,7 +205,7 @@ class Checkpoints:
             ProviderError: it cannot.
         """
         own = AttemptLog(order.log)
-        sink = FileSink(self._temporary(), begun)
+        sink = FileSink(self._temporary(), order.script, begun)
         try:
             take = await make_take(self._caller, replace(order, log=own), sink)
             log.debug("segment.spoken", key=key, job_id=order.flow.job)

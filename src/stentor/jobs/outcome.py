@@ -85,6 +85,7 @@ def _result(stored: StoredRequest, rendered: Rendered, latency_ms: int) -> Speec
         alignment=timings.alignment if timings else None,
         normalized_alignment=timings.normalized_alignment if timings else None,
         words=timings.words if timings else None,
+        marks=timings.marks or None if timings else None,
         alignment_source=timings.source if timings else None,
         loudness_lufs=_finite(rendered.loudness_lufs),
         chapters=list(rendered.chapters) or None,

@@ -11,6 +11,8 @@ from stentor.providers.wire import Head
 from stentor.retry_after import retry_after_seconds
 
 MAX_MESSAGE_CHARS = 400
+# The code of audio that is much too short or too long for its text.
+IMPLAUSIBLE = "implausible_audio"
 
 FaultKind = Literal[
     "auth",  # 401, 403: the key is not good, or not for this

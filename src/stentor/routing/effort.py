@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from stentor.providers.faults import ProviderError
+from stentor.providers.faults import IMPLAUSIBLE, ProviderError
 from stentor.routing.account import Account
 from stentor.routing.keys import ProviderKey
 
@@ -44,6 +44,7 @@ class Effort:
       another key if one is free; that is a retry only once all keys were tried.
     - What the provider or the network did wrong is tried again after a pause that doubles, with
       jitter, but not before the provider asks for.
+    - Audio that cannot be the text's is tried once more.
     - What is wrong with the request is not tried again.
 
     Attributes:
@@ -63,6 +64,7 @@ class Effort:
         self.pause_s = 0.0
         self.key: ProviderKey | None = None
         self._hurried: set[ProviderKey] = set()
+        self._was_implausible = False
 
     @property
     def rest_s(self) -> float:
@@ -81,6 +83,11 @@ class Effort:
             return False
         if self._end is None:
             self._end = self._clock() + self._account.patience.retry_s
+        if error.code == IMPLAUSIBLE:
+            # The second time it is the text, or the voice, and each time it is billed.
+            if self._was_implausible:
+                return False
+            self._was_implausible = True
         keys = self._account.keys
         if error.kind in _NEXT_KEY:
             self.pause_s = keys.wait_s()

@@ -14,8 +14,9 @@ import msgspec
 from stentor.audio.form import AudioForm, DecodeError
 from stentor.audio.probe import AudioFacts, probe
 from stentor.contract import Attempt
+from stentor.engines.plausible import bounds_of_text
 from stentor.providers.base import Script
-from stentor.providers.faults import ProviderError
+from stentor.providers.faults import IMPLAUSIBLE, ProviderError
 from stentor.routing.account import Account
 from stentor.routing.caller import Called, Caller, Order
 from stentor.routing.generations import new_generation
@@ -69,11 +70,13 @@ class FileSink:
 
     Args:
         path: of the files: a dot and a number are appended.
+        script: what is spoken.
         begun: called on the event loop at each beginning.
     """
 
-    def __init__(self, path: Path, begun: Begun | None = None) -> None:
+    def __init__(self, path: Path, script: Script, begun: Begun | None = None) -> None:
         self._base = path
+        self._script = script
         self._begun = begun
         self._file: BinaryIO | None = None
         self._number = 0
@@ -121,8 +124,16 @@ class FileSink:
             self._facts = await asyncio.to_thread(probe, self.path, self._form)
         except DecodeError as error:
             raise ProviderError("malformed", f"answered with what is no audio: {error}") from error
-        if self._facts.duration_seconds == 0:
+        seconds = self._facts.duration_seconds
+        if seconds == 0:
             raise ProviderError("malformed", "answered with audio that has no length")
+        shortest, longest = bounds_of_text(self._script.text, speed=self._script.speed)
+        if not shortest <= seconds <= longest:
+            raise ProviderError(
+                "malformed",
+                f"answered with {seconds:.1f} s of audio for {len(self._script.text)} characters",
+                code=IMPLAUSIBLE,
+            )
 
     async def seconds(self) -> float:
         """How long what was written plays, as far as that can be told."""

@@ -47,7 +47,9 @@ class DirectSpeaker:
         Raises:
             ProviderError: it cannot.
         """
-        sink = FileSink(self._path.with_name(f"{self._path.name}.{uuid4().hex}"), begun)
+        sink = FileSink(
+            self._path.with_name(f"{self._path.name}.{uuid4().hex}"), order.script, begun
+        )
         try:
             return await make_take(self._caller, order, sink)
         except BaseException:

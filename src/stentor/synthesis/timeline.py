@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from stentor.contract import Alignment, AlignmentSource, Word
+from stentor.contract import Alignment, AlignmentSource, SpeechMark, Word
 from stentor.synthesis.values import Timings
 from stentor.text.reading import Reading
 
@@ -72,7 +72,20 @@ class Timeline:
                 if start < end
             ],
             told_by,
+            [
+                SpeechMark(one.name, _time_at(reading, one.offset, starts, ends))
+                for one in reading.named
+            ],
         )
+
+
+def _time_at(reading: Reading, offset: int, starts: Sequence[int], ends: Sequence[int]) -> int:
+    """When what is read after a place begins; at the very end, when all of it ends."""
+    following = _WORD.search(reading.text, offset)
+    if following is None:
+        return ends[-1] if ends else 0
+    start, _ = reading.span(following.start(), following.start() + 1)
+    return starts[start]
 
 
 def _spread(timings: Sequence[Timed], length: int) -> tuple[list[int], list[int]]:

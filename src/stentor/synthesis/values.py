@@ -14,6 +14,7 @@ from stentor.contract import (
     Chapter,
     Progress,
     ResponseFormat,
+    SpeechMark,
     SpeechRequest,
     Word,
 )
@@ -118,6 +119,7 @@ class Timings:
     normalized_alignment: Alignment
     words: list[Word]
     source: AlignmentSource
+    marks: list[SpeechMark]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stentor.contract import InputType
-from stentor.text.markup.marked import BreakMark, HeadingMark, Marked, Style, StyleMark
+from stentor.text.markup.marked import (
+    BreakMark,
+    HeadingMark,
+    Marked,
+    NamedMark,
+    Style,
+    StyleMark,
+)
 from stentor.text.markup.read import read_markup
 from stentor.text.rewrites import Rewrite, Rewritten
 
@@ -22,7 +29,7 @@ class Reading:
         text: plain text, to be planned.
         kind: what the input was.
         phonemes: stretches of `text` with a pronunciation, in order, without overlaps.
-        breaks, styles, headings: those of the markup, in characters of `text`.
+        breaks, styles, headings, named: those of the markup, in characters of `text`.
         warnings: what was read without its markup, or not read, in sentences.
     """
 
@@ -33,6 +40,7 @@ class Reading:
     styles: tuple[StyleMark, ...] = ()
     headings: tuple[HeadingMark, ...] = ()
     warnings: tuple[str, ...] = ()
+    named: tuple[NamedMark, ...] = ()
     _marked: Marked | None = None
     _rewritten: Rewritten | None = None
 
@@ -92,6 +100,7 @@ def read(source: str, input_type: InputType = "auto") -> Reading:
             marked.styles,
             marked.headings,
             marked.warnings,
+            marked.named,
             None if plain else marked,
         )
     moved = _Moved(said)
@@ -113,6 +122,7 @@ def read(source: str, input_type: InputType = "auto") -> Reading:
             for mark in marked.headings
         ),
         marked.warnings,
+        tuple(mark._replace(offset=moved.to(mark.offset)) for mark in marked.named),
         None if plain else marked,
         rewritten,
     )
