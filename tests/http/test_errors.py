@@ -48,7 +48,6 @@ def assert_error(response: httpx.Response, status: int, param: str | None = None
         ({"fallbacks": "piper"}, "fallbacks", "array"),
         ({"fallbacks": ["openai/tts-1"]}, "fallbacks[0]", "openai/tts-1"),
         ({"language_code": "fr"}, "language_code", "en-US"),
-        ({"with_timestamps": True}, "with_timestamps", "gives no timings"),
         (
             {"pronunciation_dictionary_locators": [{"pronunciation_dictionary_id": "x"}]},
             "pronunciation_dictionary_locators",
