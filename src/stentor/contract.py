@@ -85,6 +85,7 @@ class BookMetadata(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     title: Annotated[str, Meta(min_length=1, max_length=1000)]
     authors: Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(max_length=100)] = []
     narrator: Annotated[str, Meta(max_length=1000)] | None = None
+    language: Annotated[str, Meta(max_length=100)] | None = None
     cover: bytes | None = None
 
 

@@ -202,7 +202,7 @@ def check(
             param="input",
         )
     _check_metadata(request)
-    reading = read(request.input, request.input_type or "auto")
+    reading = read(request.input, request.input_type or "auto", request.language_code or "en")
     check_text(reading.text)
     if request.response_format == "m4b" and reading.kind == "text":
         reading = replace(reading, headings=find_headings(reading.text))

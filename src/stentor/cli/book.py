@@ -86,6 +86,7 @@ def book(
                 title=title or source.title or file.stem,
                 authors=list(author or source.authors),
                 narrator=narrator,
+                language=language or source.language,
                 cover=_cover(cover, source),
             ),
             parts=target.with_name(f"{target.name}.parts"),

@@ -18,7 +18,7 @@ from stentor.gateway import speaking_rules
 from stentor.lexicon.lexicon import Lexicon
 from stentor.routing.targets import LocalTarget, language_base
 from stentor.synthesis.forms import spoken_forms
-from stentor.synthesis.styles import styled_voice, unheard
+from stentor.synthesis.styles import followed, styled_voice, unheard
 from stentor.synthesis.values import Speech
 from stentor.text.markup.marked import Style
 from stentor.text.plan import Plan, plan
@@ -114,7 +114,7 @@ class Previewer:
             SpeechError: it cannot be read.
         """
         try:
-            planned = self._plan(read(line, kind))
+            planned = self._plan(read(line, kind, self._language))
         except SpeechError as error:
             if error.code == "nothing_to_speak":
                 return ""
@@ -131,7 +131,7 @@ class Previewer:
             SpeechError: the text cannot be read, has nothing to speak, or the engine does not
                 show phonemes.
         """
-        reading = read(source.text, source.kind)
+        reading = read(source.text, source.kind, self._language)
         planned = self._plan(reading)
         segments = [self._segment(one, source.text) for one in planned.segments]
         if phonemes:
@@ -143,7 +143,7 @@ class Previewer:
             voice=self._voice,
             segments=segments,
             chapters=[ChapterPreview(*chapter) for chapter in planned.chapters],
-            warnings=[*source.warnings, *planned.warnings, *self._unfollowed(planned.segments)],
+            warnings=[*source.warnings, *planned.warnings, *self._unfollowed(reading)],
         )
 
     @property
@@ -166,7 +166,7 @@ class Previewer:
         )
         speech = Speech(request, (self._target,), reading, lexicons=self.lexicons)
         return plan(
-            reading,
+            followed(self._target, reading),
             self._voice,
             language=language_base(self._language),
             max_chars=rules.max_segment_chars,
@@ -187,7 +187,7 @@ class Previewer:
             style=_unplain(segment.style),
         )
 
-    def _unfollowed(self, segments: Sequence[Segment]) -> Iterator[str]:
+    def _unfollowed(self, reading: Reading) -> Iterator[str]:
         if self.model is _NOBODY:
             return
         if self.language is not None:
@@ -198,8 +198,7 @@ class Previewer:
                 language_code=self.language,
             )
             yield from (f"{self._target.id} {reason}" for _, reason in self._target.lacks(request))
-        for style in dict.fromkeys(segment.style for segment in segments):
-            yield from unheard(self._target, style)
+        yield from unheard(self._target, reading)
 
     def _ask(self, segments: Sequence[SegmentPreview]) -> None:
         from stentor.engines.phonemes import phonemes_of

@@ -91,10 +91,7 @@ def speak(config: Config, order: Order) -> None:
     """
     output = order.output
     response_format = _checked(order)
-    # Beside the target, so that the finished file takes its name in one step.
-    handle, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.absolute().parent)
-    os.close(handle)
-    path = Path(name)
+    path = _temporary(order)
     quiet()
     try:
         with event_loop() as runner:
@@ -118,6 +115,17 @@ def speak(config: Config, order: Order) -> None:
         console.print(str(order.captions.absolute()), soft_wrap=True, highlight=False, markup=False)
     for warning in [*order.source.warnings, *rendered.warnings]:
         console.print(f"note: {warning}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _temporary(order: Order) -> Path:
+    """A file on the target's own disk, so that the finished one takes its name in one step."""
+    if order.parts is not None:
+        order.parts.mkdir(exist_ok=True, mode=0o700)
+        return order.parts / "unfinished"
+    output = order.output
+    handle, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.absolute().parent)
+    os.close(handle)
+    return Path(name)
 
 
 def _checked(order: Order) -> ResponseFormat:
@@ -202,10 +210,14 @@ def _chosen(order: Order, voices: Voices) -> tuple[str, str]:
 
 def _write_captions(order: Order, rendered: Rendered) -> None:
     from stentor.captions.cues import make_cues
+    from stentor.captions.reading import words_in
     from stentor.captions.write import to_vtt
+    from stentor.text.reading import read
 
     assert rendered.timings is not None
-    cues = make_cues(rendered.timings.words, order.source.text, language=order.language or "en")
+    reading = read(order.source.text, order.source.kind)
+    words = words_in(reading, rendered.timings.words)
+    cues = make_cues(words, reading.text, language=order.language or "en")
     with appearing(order.captions) as part:
         part.write_text(to_vtt(cues), encoding="utf-8")
 

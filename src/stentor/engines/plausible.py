@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 TOO_SHORT, TOO_LONG = 0.35, 3.0
 
 # -60 dB of full scale.
-_SILENT_PEAK = 32
+SILENT_PEAK = 32
 _FULL_SCALE = 32760
-_CLIPPED_SHARE = 0.05
+CLIPPED_SHARE = 0.05
 
 # Fewer sounds than a text of some 15 characters has may take any time.
 _FEW_SOUNDS = 12
@@ -89,9 +89,9 @@ def implausible(text: str, audio: Pcm | Levels, *, speed: float = 1.0) -> str | 
 
 def implausible_levels(levels: Levels, bounds: Bounds) -> str | None:
     """Why audio cannot be speech of that duration; None if it can."""
-    if levels.peak <= _SILENT_PEAK:
+    if levels.peak <= SILENT_PEAK:
         return "it is silent"
-    if levels.clipped > _CLIPPED_SHARE:
+    if levels.clipped > CLIPPED_SHARE:
         return f"{levels.clipped:.0%} of it is clipped"
     seconds = levels.duration_seconds
     if seconds < bounds.shortest:

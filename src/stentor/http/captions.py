@@ -11,8 +11,9 @@ from starlette.responses import Response
 
 from stentor import __version__
 from stentor.captions.cues import make_cues
+from stentor.captions.reading import words_in
 from stentor.captions.write import to_srt, to_vtt
-from stentor.contract import ErrorResponse, Word
+from stentor.contract import ErrorResponse, InputType, Word
 from stentor.errors import SpeechError, invalid
 from stentor.gateway import Gateway
 from stentor.http.answer import no_such_job
@@ -21,6 +22,7 @@ from stentor.http.follow import has_ended
 from stentor.http.headers import read_flag
 from stentor.jobs.clock import now_ms
 from stentor.jobs.record import JobRecord
+from stentor.text.reading import read
 
 CaptionFormat = Literal["vtt", "srt"]
 
@@ -43,6 +45,7 @@ class _Result(msgspec.Struct):
 class _Speech(msgspec.Struct):
     input: str
     language_code: str | None = None
+    input_type: InputType | None = None
 
 
 class _Stored(msgspec.Struct):
@@ -104,7 +107,8 @@ def _captions(result: bytes, stored: bytes, kind: CaptionFormat, karaoke: bool) 
             "with_timestamps: true",
         )
     speech = msgspec.json.decode(stored, type=_Stored).speech
-    cues = make_cues(words, speech.input, language=speech.language_code or "en")
+    reading = read(speech.input, speech.input_type or "auto")
+    cues = make_cues(words_in(reading, words), reading.text, language=speech.language_code or "en")
     return to_vtt(cues, karaoke=karaoke) if kind == "vtt" else to_srt(cues)
 
 

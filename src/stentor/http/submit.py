@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from stentor.errors import SpeechError
 from stentor.gateway import Gateway
-from stentor.http.answer import INLINE_BODY_BYTES, job_answer
+from stentor.http.answer import job_answer
 from stentor.http.body import read_json_body
 from stentor.http.failures import draining, storage_full
 from stentor.http.follow import has_ended, until_ended
@@ -43,6 +43,9 @@ from stentor.jobs.store import KeyReused, QueueFull
 from stentor.lexicon.lexicon import Lexicon
 from stentor.requests import StoredRequest, check, own_locators, parse, pinned
 from stentor.requests import encode as encode_request
+
+# Markup takes up to some milliseconds a kilobyte to be read.
+SMALL_BODY_BYTES = 4 * 1024
 
 
 class _Prepared(NamedTuple):
@@ -82,7 +85,7 @@ class Submission:
         if webhook is not None:
             gateway.webhooks.endpoints.check(webhook, owner)
         body = await read_json_body(request, headers, max_bytes=config.server.max_body_bytes)
-        if len(body) > INLINE_BODY_BYTES:
+        if len(body) > SMALL_BODY_BYTES:
             stored = await asyncio.to_thread(parse, body)
             lexicons = await self._lexicons(stored, owner)
             prepared = await asyncio.to_thread(self._prepare, stored, lexicons, key is not None)

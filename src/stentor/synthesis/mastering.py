@@ -52,7 +52,7 @@ def _book(speech: Speech) -> BookMetadata | None:
     return BookMetadata(
         metadata.title,
         tuple(metadata.authors),
-        request.language_code,
+        metadata.language or request.language_code,
         metadata.narrator,
         metadata.cover,
         cover_type(metadata.cover or b"") or "image/jpeg",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stentor.contract import ResponseFormat
+from stentor.engines.plausible import CLIPPED_SHARE, SILENT_PEAK, measure
 from stentor.providers.base import Script, Turn, VendorFormat
 from stentor.providers.faults import ProviderError
 from stentor.providers.options import passed_on
@@ -21,7 +22,7 @@ from stentor.routing.targets import RemoteTarget, language_base, vendors_locator
 from stentor.shielded import shielded
 from stentor.synthesis.failures import Part, PartFailed
 from stentor.synthesis.forms import spoken_forms
-from stentor.synthesis.styles import styled_speed, styled_voice, unheard, with_volume
+from stentor.synthesis.styles import followed, styled_speed, styled_voice, unheard, with_volume
 from stentor.synthesis.timeline import Timed
 from stentor.synthesis.values import Speaker, Speech
 from stentor.synthesis.voices import Cast, Parts, Rules, Voiced
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 CONTEXT_CHARS = 300
 # Of one call where the vendor names no limit: some minutes, that are lost if it breaks off.
 UNLIMITED_CALL_CHARS = 5000
-# A number is said with several times as many characters as it is written.
-SAID_PER_WRITTEN = 3
+# Written characters of a piece; what is said of so few fits into any call.
+LEAST_ROOM = 20
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -90,12 +91,11 @@ class RemoteVoice:
         return Limits(max_chars, max_bytes, self._can.speakers)
 
     def divide(self, text: Reading, cast: Cast) -> Parts:
-        parts = self._divide(text, cast)
+        parts = self._divide(followed(self.target, text), cast)
         self._chunks = [part for part in parts.parts if isinstance(part, Chunk)]
         self._budget.allow_for(len(self._chunks))
-        styles = dict.fromkeys(chunk.style for chunk in self._chunks)
-        unfollowed = [warning for style in styles for warning in unheard(self.target, style)]
-        return Parts(parts.parts, [*parts.warnings, *unfollowed], parts.chapters)
+        warnings = [*parts.warnings, *unheard(self.target, text)]
+        return Parts(parts.parts, warnings, parts.chapters)
 
     def _divide(self, text: Reading, cast: Cast) -> Parts:
         limits = self.limits
@@ -109,17 +109,21 @@ class RemoteVoice:
             whole = Segment(0, bare, start, start + len(bare), cast, 0)
             return Parts([Chunk(0, ((cast, bare),), whole.start, whole.end, 0, (whole,), (0,))])
         pauses = self._rules.pauses
-        # What is said may be longer than what is written.
         room = limits.segment_chars or UNLIMITED_CALL_CHARS
-        planned = plan(
-            text,
-            cast,
-            language=language_base(language),
-            max_chars=max(1, room // SAID_PER_WRITTEN) if forms.rewriters else room,
-            pauses=pauses,
-            forms=forms,
-        )
-        chunks = pack(planned.segments, limits, paragraph_ms=pauses.paragraph_ms)
+        while True:
+            planned = plan(
+                text,
+                cast,
+                language=language_base(language),
+                max_chars=room,
+                pauses=pauses,
+                forms=forms,
+            )
+            chunks = pack(planned.segments, limits, paragraph_ms=pauses.paragraph_ms)
+            # What is said may be longer than what is written.
+            if room <= LEAST_ROOM or all(limits.allow(chunk.text) for chunk in chunks):
+                break
+            room = max(LEAST_ROOM, room // 2)
         chapters = [
             chapter._replace(segment=_chunk_of(chunks, chapter.segment))
             for chapter in planned.chapters
@@ -235,8 +239,12 @@ def _decoded(
     take: Take, stretching: float, volume_db: float, folder: Path
 ) -> tuple[Pcm, tuple[str, ...]]:
     from stentor.audio.decode import decode
+    from stentor.audio.form import DecodeError
     from stentor.audio.stretch import stretch
 
     decoded = decode(take.path, take.form, folder=folder, size=take.size)
+    levels = measure(decoded.pcm)
+    if levels.peak <= SILENT_PEAK or levels.clipped > CLIPPED_SHARE:
+        raise DecodeError("it is silent, or nothing but noise")
     stretched = stretch(decoded.pcm, stretching, folder)
     return with_volume(stretched, volume_db), decoded.warnings

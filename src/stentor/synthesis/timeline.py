@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from stentor.contract import Alignment, AlignmentSource, SpeechMark, Word
@@ -54,6 +54,16 @@ class Timeline:
         self._texts.append(text)
         self._length += len(text)
 
+    def _words(self, reading: Reading) -> Iterator[tuple[int, int]]:
+        """Where the words are that were spoken; speakers' labels, say, are not."""
+        timed = sorted((one.start, one.end) for one in self._source)
+        number = 0
+        for start, end in _words_of(reading):
+            while number < len(timed) and timed[number][1] <= start:
+                number += 1
+            if number < len(timed) and timed[number][0] < end:
+                yield start, end
+
     def finish(self, text: str, reading: Reading, told_by: AlignmentSource) -> Timings:
         """The timings of the whole of the caller's text.
 
@@ -66,10 +76,8 @@ class Timeline:
             Alignment(list(text), starts, ends),
             Alignment(list(said), *_spread(self._spoken, len(said))),
             [
-                Word(word.group(), starts[start], ends[end - 1], start, end)
-                for word in _WORD.finditer(reading.text)
-                for start, end in [reading.span(*word.span())]
-                if start < end
+                Word(text[start:end], starts[start], ends[end - 1], start, end)
+                for start, end in self._words(reading)
             ],
             told_by,
             [
@@ -77,6 +85,23 @@ class Timeline:
                 for one in reading.named
             ],
         )
+
+
+def _words_of(reading: Reading) -> Iterator[tuple[int, int]]:
+    """Where the words are in the caller's text; several that stand for one are that one."""
+    last: tuple[int, int] | None = None
+    for word in _WORD.finditer(reading.text):
+        start, end = reading.span(*word.span())
+        if start >= end:
+            continue
+        if last is not None and start < last[1]:
+            last = (last[0], max(last[1], end))
+            continue
+        if last is not None:
+            yield last
+        last = (start, end)
+    if last is not None:
+        yield last
 
 
 def _time_at(reading: Reading, offset: int, starts: Sequence[int], ends: Sequence[int]) -> int:

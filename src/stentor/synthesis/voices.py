@@ -11,7 +11,7 @@ from stentor.engines.base import EngineError, Pronunciation, Spoken, Utterance
 from stentor.routing.targets import LocalTarget, Target, language_base
 from stentor.synthesis.failures import Part, PartFailed
 from stentor.synthesis.forms import spoken_forms
-from stentor.synthesis.styles import styled_speed, styled_voice, unheard, with_volume
+from stentor.synthesis.styles import followed, styled_speed, styled_voice, unheard, with_volume
 from stentor.synthesis.timeline import Timed
 from stentor.synthesis.values import Speaker, Speech
 from stentor.text.plan import Chapter, plan
@@ -123,16 +123,15 @@ class LocalVoice:
     def divide(self, text: Reading, cast: Cast) -> Parts:
         language = self._request.language_code or self._language(cast)
         planned = plan(
-            text,
+            followed(self.target, text),
             cast,
             language=language_base(language),
             max_chars=self._rules.max_segment_chars,
             pauses=self._rules.pauses,
             forms=spoken_forms(self._speech, self.target, language),
         )
-        styles = dict.fromkeys(segment.style for segment in planned.segments)
-        unfollowed = [warning for style in styles for warning in unheard(self.target, style)]
-        return Parts(planned.segments, [*planned.warnings, *unfollowed], planned.chapters)
+        warnings = [*planned.warnings, *unheard(self.target, text)]
+        return Parts(planned.segments, warnings, planned.chapters)
 
     async def expect(self, parts: Sequence[Part]) -> None:
         await self._speaker.expect([self._utterance(part) for part in parts])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,7 +16,8 @@ from stentor.text.dialogue import Cast
 from stentor.text.lines import Line, read_lines
 from stentor.text.paragraphs import Passage, passages
 from stentor.text.reading import Reading
-from stentor.text.said import AS_WRITTEN, Said, SpokenForms, say
+from stentor.text.rewrites import Rewrite
+from stentor.text.said import AS_WRITTEN, Said, Saying, SpokenForms
 from stentor.text.segments import DEFAULT_PAUSES, Origin, Pauses, Segment
 from stentor.text.sentences import sentences
 from stentor.text.spanned import Spanned
@@ -99,8 +100,11 @@ def plan(
     breaks: list[Break] = []
     for passage in passages(reading.text, lines, cast):
         spanned = passage.spanned
-        for start, end, break_after in _pieces(passage, language, max_chars, boundaries):
-            said = _said(reading, spanned, start, end, forms)
+        saying = Saying(spanned.text, forms, _given(reading, spanned))
+        cuts = list(_pieces(passage, language, max_chars, boundaries, saying))
+        lost.update(dict.fromkeys(saying.unsaid([(start, end) for start, end, _ in cuts])))
+        for start, end, break_after in cuts:
+            said = saying.of(start, end)
             lost.update(dict.fromkeys(said.lost))
             if has_speech(said.text):
                 origin = Origin(reading, spanned, start, said)
@@ -114,13 +118,21 @@ def plan(
     if not pieces:
         raise invalid(_nothing_to_speak(reading.text), param="input", code="nothing_to_speak")
     breaks[-1] = Break.NONE
-    segments = list(_segments(reading, pieces, breaks, pauses))
+    chapters = _chapters(reading, pieces)
+    openings = {one.segment for one in chapters}
+    segments = list(_segments(reading, pieces, breaks, pauses, openings))
     warnings = [*reading.warnings, *map(_lost, lost), *_warnings(cast, lines, pieces)]
-    return Plan(segments, len(reading.text), warnings, _chapters(reading, pieces))
+    if any(mark.kind == "pause" and mark.offset <= pieces[0].start for mark in reading.breaks):
+        warnings.append("a break before the first word is left out")
+    return Plan(segments, len(reading.text), warnings, chapters)
 
 
 def _segments(
-    reading: Reading, pieces: Sequence[_Piece], breaks: Sequence[Break], pauses: Pauses
+    reading: Reading,
+    pieces: Sequence[_Piece],
+    breaks: Sequence[Break],
+    pauses: Pauses,
+    openings: Collection[int],
 ) -> Iterator[Segment]:
     following = [piece.start for piece in pieces[1:]]
     for index, (piece, break_after, until) in enumerate(
@@ -141,30 +153,33 @@ def _segments(
             pause_ms,
             reading.style_at(piece.start),
             piece.said.pronounced,
-            bool(asked),
+            bool(asked) or index + 1 in openings,
             piece.origin,
         )
 
 
-def _said(reading: Reading, passage: Spanned, start: int, end: int, forms: SpokenForms) -> Said:
-    """What is said of `[start, end)` of a passage."""
-    phonemes = [
+def _given(reading: Reading, passage: Spanned) -> list[Rewrite]:
+    """What the caller's markup says of a passage."""
+    length = len(passage.text)
+    if not length or not reading.given:
+        return []
+    return [
         one._replace(
-            start=passage.index_of(one.start, start, end) - start,
-            end=passage.index_of(one.end, start, end) - start,
+            start=passage.index_of(one.start, 0, length), end=passage.index_of(one.end, 0, length)
         )
-        for one in reading.phonemes_in(*passage.span(start, end))
+        for one in reading.given_in(*passage.span(0, length))
     ]
-    return say(passage.text[start:end], forms, phonemes)
 
 
 def _chapters(reading: Reading, pieces: Sequence[_Piece]) -> tuple[Chapter, ...]:
+    """The headings that are spoken; of several at one place the last."""
     starts = [piece.start for piece in pieces]
-    last = len(pieces) - 1
-    return tuple(
-        Chapter(min(bisect_left(starts, mark.start), last), mark.title, mark.level)
-        for mark in reading.headings
-    )
+    chapters: dict[int, Chapter] = {}
+    for mark in reading.headings:
+        segment = bisect_left(starts, mark.start)
+        if segment < len(pieces):
+            chapters[segment] = Chapter(segment, mark.title, mark.level)
+    return tuple(chapters.values())
 
 
 def _lost(written: str) -> str:
@@ -192,11 +207,12 @@ def check_text(text: str) -> None:
 
 
 def _pieces(
-    passage: Passage, language: str, max_chars: int, boundaries: Sequence[int]
+    passage: Passage, language: str, max_chars: int, boundaries: Sequence[int], saying: Saying
 ) -> Iterator[tuple[int, int, Break]]:
     """Parts of a passage's text short enough to be spoken, with the breaks after them."""
     text = passage.spanned.text
-    for start, end in sentences(text, language.partition("-")[0].lower(), max_chars):
+    found = sentences(text, language.partition("-")[0].lower(), max_chars)
+    for start, end in _whole(found, saying):
         break_after = Break.SENTENCE if end < len(text) else Break.NONE
         pieces = cut(text, start, end, max_chars, break_after)
         if not boundaries:
@@ -204,6 +220,18 @@ def _pieces(
             continue
         for piece in pieces:
             yield from _split(passage.spanned, piece, boundaries)
+
+
+def _whole(found: Iterable[tuple[int, int]], saying: Saying) -> Iterator[tuple[int, int]]:
+    """Sentences, those put together that are only divided within what is said in one."""
+    waiting: tuple[int, int] | None = None
+    for start, end in found:
+        waiting = (start, end) if waiting is None else (waiting[0], end)
+        if not saying.holds(end):
+            yield waiting
+            waiting = None
+    if waiting is not None:
+        yield waiting
 
 
 def _split(

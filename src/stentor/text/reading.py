@@ -16,7 +16,8 @@ from stentor.text.markup.marked import (
     StyleMark,
 )
 from stentor.text.markup.read import read_markup
-from stentor.text.rewrites import Rewrite, Rewritten
+from stentor.text.rewrites import Rewrite, Rewritten, merged
+from stentor.text.say_as import said_as
 
 PLAIN = Style()
 
@@ -28,14 +29,15 @@ class Reading:
     Attributes:
         text: plain text, to be planned.
         kind: what the input was.
-        phonemes: stretches of `text` with a pronunciation, in order, without overlaps.
+        given: what is said of stretches of `text`, as the markup has it; in order, without
+            overlaps.
         breaks, styles, headings, named: those of the markup, in characters of `text`.
         warnings: what was read without its markup, or not read, in sentences.
     """
 
     text: str
     kind: InputType = "text"
-    phonemes: tuple[Rewrite, ...] = ()
+    given: tuple[Rewrite, ...] = ()
     breaks: tuple[BreakMark, ...] = ()
     styles: tuple[StyleMark, ...] = ()
     headings: tuple[HeadingMark, ...] = ()
@@ -47,7 +49,9 @@ class Reading:
     @property
     def is_plain(self) -> bool:
         """Whether the text is the caller's own, to the letter, and nothing else was asked for."""
-        return self._marked is None and not (self.phonemes or self.breaks or self.styles)
+        return self._marked is None and not (
+            self.given or self.breaks or self.styles or self.headings
+        )
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The range of the caller's input that the non-empty range `[start, end)` of `text` is."""
@@ -75,27 +79,34 @@ class Reading:
         last = bisect_right(self.breaks, end, key=lambda mark: mark.offset)
         return self.breaks[first:last]
 
-    def phonemes_in(self, start: int, end: int) -> Sequence[Rewrite]:
-        """The pronunciations that lie within `[start, end)`."""
-        first = bisect_left(self.phonemes, start, key=lambda one: one.start)
-        last = bisect_right(self.phonemes, end, key=lambda one: one.end)
-        return self.phonemes[first:last]
+    def given_in(self, start: int, end: int) -> Sequence[Rewrite]:
+        """What is given of stretches that lie within `[start, end)`."""
+        first = bisect_left(self.given, start, key=lambda one: one.start)
+        last = bisect_right(self.given, end, key=lambda one: one.end)
+        return self.given[first:last]
 
 
-def read(source: str, input_type: InputType = "auto") -> Reading:
+def read(source: str, input_type: InputType = "auto", language: str = "en") -> Reading:
     """Read an input of some kind. Takes time in proportion to its length.
+
+    Args:
+        language: BCP 47 code, for what the markup wants to be read as a number, a date and so on.
 
     Raises:
         SpeechError: 400: what is wrong with it, and where.
     """
     marked = read_markup(source, input_type)
     said = [one for one in marked.rewrites if one.phonemes is None]
+    hinted = [
+        one for one in (said_as(mark, marked.text, language) for mark in marked.say_as) if one
+    ]
+    given = merged([one for one in marked.rewrites if one.phonemes is not None], hinted)
     plain = marked.kind == "text"
     if not said:
         return Reading(
             marked.text,
             marked.kind,
-            tuple(one for one in marked.rewrites if one.phonemes is not None),
+            tuple(given),
             marked.breaks,
             marked.styles,
             marked.headings,
@@ -107,11 +118,7 @@ def read(source: str, input_type: InputType = "auto") -> Reading:
     return Reading(
         (rewritten := Rewritten(marked.text, said)).text,
         marked.kind,
-        tuple(
-            one._replace(start=moved.to(one.start), end=moved.to(one.end))
-            for one in marked.rewrites
-            if one.phonemes is not None
-        ),
+        tuple(one._replace(start=moved.to(one.start), end=moved.to(one.end)) for one in given),
         tuple(mark._replace(offset=moved.to(mark.offset)) for mark in marked.breaks),
         tuple(
             mark._replace(start=moved.to(mark.start), end=moved.to(mark.end))

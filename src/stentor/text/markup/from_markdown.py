@@ -5,6 +5,7 @@ The parser is pulldown-cmark, which tells the place of everything that it finds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,9 @@ def read_markdown(source: str) -> Marked:
         return Marked(
             source, Spans([(0, 0, len(source))], len(source)), "text", warnings=(warning,)
         )
+
+
+_LABEL = re.compile(r"[ \t]*[*_]*[^\W\d_][^:\n]{0,60}:[*_]*[ \t]")
 
 
 class _Reader:
@@ -211,7 +215,11 @@ class _Reader:
             self._builder.insert(text, start, end)
 
     def _soft_break(self, _: object, start: int, end: int) -> None:
-        self._builder.space(start, end)
+        # A speaker's label counts at the beginning of a line only.
+        if _LABEL.match(self._source, end):
+            self._builder.line()
+        else:
+            self._builder.space(start, end)
 
     def _hard_break(self, *_: object) -> None:
         self._builder.newline()
