@@ -21,6 +21,7 @@ from stentor.text.pack import Limits, pack
 from stentor.text.plan import Plan, plan
 from stentor.text.reading import read
 from stentor.text.said import SpokenForms
+from stentor.text.scripts import is_foreign
 
 LEXICON = Lexicon(
     (
@@ -203,3 +204,19 @@ def test_chapters_are_never_packed_together() -> None:
 def test_a_break_before_the_first_word_is_told() -> None:
     plan_ = planned("<speak><break time='3s'/>Hello.</speak>", "ssml")
     assert "a break before the first word is left out" in plan_.warnings
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "foreign"),
+    [
+        ("The herald had the voice of fifty men.", "en-US", False),
+        ("У глашатая был голос пятидесяти мужчин.", "en-US", True),
+        ("У глашатая был голос пятидесяти мужчин.", "ru", False),
+        ("使者的声音如五十人之声，响彻整个市场和大海之上。", "zh-CN", False),
+        ("使者的声音如五十人之声，响彻整个市场和大海之上。", "de", True),
+        ("Привет", "en", False),
+        ("12345 67890 12345 67890 12345", "en", False),
+    ],
+)
+def test_a_text_in_other_letters_is_noticed(text: str, language: str, foreign: bool) -> None:
+    assert is_foreign(text, language) is foreign

@@ -22,7 +22,14 @@ from stentor.routing.targets import RemoteTarget, language_base, vendors_locator
 from stentor.shielded import shielded
 from stentor.synthesis.failures import Part, PartFailed
 from stentor.synthesis.forms import spoken_forms
-from stentor.synthesis.styles import followed, styled_speed, styled_voice, unheard, with_volume
+from stentor.synthesis.styles import (
+    followed,
+    misread,
+    styled_speed,
+    styled_voice,
+    unheard,
+    with_volume,
+)
 from stentor.synthesis.timeline import Timed
 from stentor.synthesis.values import Speaker, Speech
 from stentor.synthesis.voices import Cast, Parts, Rules, Voiced
@@ -95,6 +102,8 @@ class RemoteVoice:
         self._chunks = [part for part in parts.parts if isinstance(part, Chunk)]
         self._budget.allow_for(len(self._chunks))
         warnings = [*parts.warnings, *unheard(self.target, text)]
+        if self._request.language_code is not None:
+            warnings += misread(text, self._request.language_code)
         return Parts(parts.parts, warnings, parts.chapters)
 
     def _divide(self, text: Reading, cast: Cast) -> Parts:

@@ -10,6 +10,7 @@ from stentor.contract import SpeechRequest
 from stentor.routing.targets import LocalTarget, Target, language_base
 from stentor.text.markup.marked import Style, StyleMark
 from stentor.text.reading import PLAIN, Reading
+from stentor.text.scripts import is_foreign
 
 if TYPE_CHECKING:
     from stentor.audio.pcm import Pcm
@@ -97,6 +98,16 @@ def unheard(target: Target, reading: Reading) -> list[str]:
         if style.emphasis in ("strong", "moderate", "reduced"):
             warnings[f"{target.id} lays no emphasis on words"] = None
     return list(warnings)
+
+
+def misread(reading: Reading, language: str) -> list[str]:
+    """A warning where the text does not look as if it were in its language."""
+    if not is_foreign(reading.text, language):
+        return []
+    return [
+        f"most of the input is not written in the letters of {language!r}, as which it is read; "
+        "language_code says otherwise, and another model may be needed"
+    ]
 
 
 def with_volume(pcm: Pcm, volume_db: float) -> Pcm:

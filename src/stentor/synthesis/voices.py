@@ -11,7 +11,14 @@ from stentor.engines.base import EngineError, Pronunciation, Spoken, Utterance
 from stentor.routing.targets import LocalTarget, Target, language_base
 from stentor.synthesis.failures import Part, PartFailed
 from stentor.synthesis.forms import spoken_forms
-from stentor.synthesis.styles import followed, styled_speed, styled_voice, unheard, with_volume
+from stentor.synthesis.styles import (
+    followed,
+    misread,
+    styled_speed,
+    styled_voice,
+    unheard,
+    with_volume,
+)
 from stentor.synthesis.timeline import Timed
 from stentor.synthesis.values import Speaker, Speech
 from stentor.text.plan import Chapter, plan
@@ -130,7 +137,11 @@ class LocalVoice:
             pauses=self._rules.pauses,
             forms=spoken_forms(self._speech, self.target, language),
         )
-        warnings = [*planned.warnings, *unheard(self.target, text)]
+        warnings = [
+            *planned.warnings,
+            *unheard(self.target, text),
+            *misread(text, language),
+        ]
         return Parts(planned.segments, warnings, planned.chapters)
 
     async def expect(self, parts: Sequence[Part]) -> None:
