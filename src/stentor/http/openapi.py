@@ -24,7 +24,6 @@ from stentor.contract import (
     SpeechRequest,
     VoiceList,
 )
-from stentor.http.events import CONTENT_TYPE as EVENT_STREAM
 from stentor.http.headers import (
     DEADLINE_HEADER,
     IDEMPOTENCY_HEADER,
@@ -51,6 +50,7 @@ from stentor.http.openapi_parts import (
 from stentor.http.openapi_webhooks import WEBHOOK_TYPES, webhook_paths
 from stentor.http.paging import DEFAULT_PAGE, MAX_PAGE
 from stentor.http.render import JOBS_PATH
+from stentor.http.streaming import EVENT_STREAM
 
 _TYPES = (
     SpeechRequest,
