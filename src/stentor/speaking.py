@@ -28,8 +28,8 @@ class Underway:
         log: what was tried so far.
         task: the rendering; `SpeechError` when it failed.
         heard: whether bytes have left the server. To be set before they do: from then on, no
-            vendor is asked anew, and another target's audio is of no use.
-        broken: whether the audio that was heard has no continuation.
+            vendor is asked anew, nor another target.
+        broken: whether the rendering was stopped because what was heard has no continuation.
     """
 
     task: asyncio.Task[Rendered]
@@ -43,12 +43,14 @@ class Underway:
         self._feed = feed
 
     def on_audio(self, path: Path, generation: int) -> None:
-        self.broken = self.broken or self.heard
         self._feed.set_live(self.id, Live(path, generation, self._format))
 
     def on_abort(self) -> None:
-        self.broken = self.broken or self.heard
         self._feed.set_live(self.id, None)
+        if self.heard:
+            # If there is nothing left to try, it ends with its own error all the same.
+            self.broken = True
+            self.task.cancel()
 
     def on_progress(self, progress: Progress) -> None:
         self._feed.notify(self.id)

@@ -12,8 +12,6 @@ from stentor.audio.mpeg import Frame, adts_frame, id3v2_end, mp3_frame
 # Three frames of mp3 at its highest bit rate, or of AAC at 320 kbit/s and 24 kHz.
 SNIFF_BYTES = 8192
 _FRAMES = 3
-_BEGINNING_BYTES = 40
-_HEADERLESS = ("pcm", "ulaw", "alaw")
 
 
 def sniff(head: Bytes) -> Encoding | None:
@@ -37,20 +35,6 @@ def sniff(head: Bytes) -> Encoding | None:
     if _are_frames(head, start, adts_frame):
         return "aac"
     return None
-
-
-def begins_as(head: Bytes, encoding: str) -> bool:
-    """Whether the first bytes of a file show that it is of this encoding.
-
-    Headerless audio shows nothing: it is what is not known as anything else. False while there are
-    too few bytes to tell.
-    """
-    if len(head) < _BEGINNING_BYTES:
-        return False
-    found = sniff(head)
-    if encoding in _HEADERLESS:
-        return found is None and not looks_like_text(head)
-    return found == encoding
 
 
 def looks_like_text(head: Bytes) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from stentor.audio.sniff import begins_as
+from stentor.audio.probe import begins_as
 from stentor.contract import CONTENT_TYPES, AudioDelta, AudioDone, SpeechResult
 from stentor.engines.base import Flow
 from stentor.errors import SpeechError
@@ -24,7 +24,7 @@ from stentor.http.body import read_json_body
 from stentor.http.checking import checked, named_lexicons, refuse_if_unable
 from stentor.http.events import DELTA_BYTES
 from stentor.http.failures import draining
-from stentor.http.follow import CHUNK_BYTES, Follow, Position
+from stentor.http.follow import CHUNK_BYTES, Follow, Piece, Position
 from stentor.http.headers import read_headers, read_priority, read_wants_job
 from stentor.http.keys import Keys
 from stentor.http.render import encode, raw_json_response
@@ -110,19 +110,16 @@ class _Voice:
         underway, position = self._underway, Position()
         with self._follow() as follow:
             while not underway.task.done():
-                self._look(follow)
+                _unless_closing(follow)
                 piece = await follow.live(position)
-                # What is not as it is called is made so, once it is all there.
-                if piece is None or not (
-                    position.bytes or begins_as(piece.data, piece.response_format)
-                ):
+                if piece is None or not (position.bytes or await self._fits(piece)):
                     await follow.changed()
                     continue
                 underway.heard = True
                 position = piece.end
                 yield piece.data
         rendered = self._rendered()
-        if underway.broken or (position.bytes and position.generation != rendered.generation):
+        if position.bytes and position.generation != rendered.generation:
             raise self._broken_off()
         file = await asyncio.to_thread(_opened, rendered.path, position.bytes)
         with file:
@@ -137,9 +134,27 @@ class _Voice:
         """
         with self._follow() as follow:
             while not self._underway.task.done():
-                self._look(follow)
+                _unless_closing(follow)
                 await follow.changed()
         return await asyncio.to_thread(self._with_audio, self._rendered())
+
+    async def _fits(self, first: Piece) -> bool:
+        """Whether the audio that begins so needs no more work.
+
+        What a vendor made may be something else than it was asked for; then it is converted, once
+        it is all there.
+        """
+        feed, id_ = self._gateway.feed, self._underway.id
+        live = feed.live(id_)
+        if live is None:
+            return False
+        size = len(first.data)
+        try:
+            fits = await asyncio.to_thread(begins_as, live.path, live.response_format, size)
+        except FileNotFoundError:
+            return False
+        # Meanwhile it may have been given up.
+        return fits and feed.live(id_) == live and live.generation == first.generation
 
     def result(self) -> SpeechResult:
         """What there is to tell of the finished audio."""
@@ -152,15 +167,12 @@ class _Voice:
     def _follow(self) -> Follow:
         return Follow(self._gateway, self._underway.id, "")
 
-    def _look(self, follow: Follow) -> None:
-        if self._underway.broken:
-            raise self._broken_off()
-        if follow.closing:
-            raise draining()
-
     def _rendered(self) -> Rendered:
+        underway = self._underway
+        if underway.task.cancelled():
+            raise self._broken_off() if underway.broken else draining()
         try:
-            return self._underway.task.result()
+            return underway.task.result()
         except SpeechError as error:
             error.model = self._stored.speech.model
             raise
@@ -222,6 +234,11 @@ async def _send_events(sending: Sending, voice: _Voice) -> None:
 
 async def _event(sending: Sending, name: str, data: object) -> None:
     await sending.write(b"event: %b\ndata: %b\n\n" % (name.encode(), encode(data)))
+
+
+def _unless_closing(follow: Follow) -> None:
+    if follow.closing:
+        raise draining()
 
 
 def _opened(path: Path, offset: int) -> BinaryIO:

@@ -48,7 +48,10 @@ class Progressing:
     Attributes:
         value: the newest progress.
         log: what was tried so far.
+        heard: never: whoever follows a job is told to begin anew, or cut off.
     """
+
+    heard = False
 
     def __init__(self, job_id: str, feed: JobFeed) -> None:
         self.value = Progress()
