@@ -115,6 +115,8 @@ class _Voice:
                 if piece is None or not (position.bytes or await self._fits(piece)):
                     await follow.changed()
                     continue
+                if piece.offset != position.bytes:
+                    raise self._broken_off()
                 underway.heard = True
                 position = piece.end
                 yield piece.data
