@@ -51,6 +51,8 @@ class InstantSpeaker:
 class Heard:
     """What a listener was told."""
 
+    heard = False
+
     def __init__(self) -> None:
         self.audio: list[tuple[Path, int]] = []
         self.progress: list[Progress] = []

@@ -36,6 +36,7 @@ PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 DELIVERY_STATES: tuple[DeliveryState, ...] = get_args(DeliveryState)
 
 REQUEST_TYPE: Literal["speech"] = "speech"
+SPEECH_PATH = "/v1/audio/speech"
 JOBS_PATH = "/v1/async/audio/speech"
 
 CONTENT_TYPES: dict[ResponseFormat, str] = {
@@ -112,7 +113,8 @@ class SpeechRequest(Struct, frozen=True, omit_defaults=True):
         | None
     ) = None
     stream_format: Annotated[
-        Literal["sse"] | None, Meta(description='Set to "sse" to enable streaming')
+        Literal["sse", "audio"] | None,
+        Meta(description='Set to "sse" to enable streaming; "audio" is as if left out'),
     ] = None
     instructions: Annotated[str | None, Meta(description="How to speak, in words")] = None
     response_format: Annotated[
@@ -392,6 +394,14 @@ class AudioDelta(Struct, frozen=True):
     audio: bytes
     offset: Annotated[int, Meta(description="Of the first byte, in the file")]
     type: Literal["speech.audio.delta"] = "speech.audio.delta"
+
+
+class AudioDone(Struct, frozen=True):
+    """The data of the event `speech.audio.done`, after the last delta of a synchronous call."""
+
+    usage: Usage
+    result: Annotated[SpeechResult, Meta(description="All there is to tell, without the audio")]
+    type: Literal["speech.audio.done"] = "speech.audio.done"
 
 
 class ModelPrice(Struct, frozen=True, omit_defaults=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -35,6 +36,7 @@ from stentor.routing.caller import Caller
 from stentor.routing.catalogue import Catalogue
 from stentor.routing.transport import Transport
 from stentor.routing.voices import LiveVoices
+from stentor.speaking import Speaking
 from stentor.synthesis.render import Synthesizer
 from stentor.synthesis.voices import Rules
 from stentor.text.segments import Pauses
@@ -87,6 +89,7 @@ class Gateway:
     guard: DiskGuard
     webhooks: Webhooks
     dictionaries: Dictionaries
+    speaking: Speaking
 
     @property
     def draining(self) -> bool:
@@ -95,7 +98,8 @@ class Gateway:
 
     async def drain(self) -> None:
         """Accept and begin no more jobs, give running ones time to end, and let followers go."""
-        await self.runner.drain(self.config.server.drain_seconds)
+        seconds = self.config.server.drain_seconds
+        await asyncio.gather(self.runner.drain(seconds), self.speaking.drain(seconds))
         self.feed.close()
 
 
@@ -250,7 +254,11 @@ async def open_gateway(
         stack.push_async_callback(runner.close)
         sweeper.start()
         stack.push_async_callback(sweeper.close)
-        yield Gateway(config, voices, store, blobs, runner, feed, guard, webhooks, dictionaries)
+        speaking = Speaking(voices.synthesizer, voices.pool, voices.caller, feed, spool)
+        stack.push_async_callback(speaking.close)
+        yield Gateway(
+            config, voices, store, blobs, runner, feed, guard, webhooks, dictionaries, speaking
+        )
 
 
 def speaking_rules(config: Config) -> Rules:

@@ -15,7 +15,7 @@ from audio.signals import speech_like
 from stentor.audio.decode import decode
 from stentor.audio.encode import Encoder
 from stentor.audio.form import AudioForm, DecodeError, Encoding
-from stentor.audio.probe import AudioFacts, probe
+from stentor.audio.probe import AudioFacts, begins_as, probe
 from stentor.contract import STREAM_FORMATS, ResponseFormat
 from upstream.sound import encoded
 
@@ -226,3 +226,26 @@ def test_ffmpeg_is_loaded_only_for_aac_and_flac(tmp_path: Path) -> None:
         timeout=60,
     )
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("encoding", ["mp3", "opus", "aac", "flac", "wav"])
+def test_the_beginning_tells_whether_a_growing_file_fits(
+    tmp_path: Path, encoding: Encoding
+) -> None:
+    mono = speech_like(2, 24_000)
+    file = tmp_path / "audio"
+    file.write_bytes(encoded(mono, 24_000, encoding))
+    assert not begins_as(file, encoding, 7)
+    assert begins_as(file, encoding, 2000)
+    assert not begins_as(file, "pcm", 2000)
+    assert not begins_as(file, "mp3" if encoding == "wav" else "wav", 2000)
+    file.write_bytes(encoded(np.stack([mono, mono], axis=1), 24_000, encoding))
+    assert not begins_as(file, encoding, 4000)
+
+
+def test_a_file_that_ends_within_its_tag_is_no_audio(tmp_path: Path) -> None:
+    file = tmp_path / "audio"
+    file.write_bytes(b"ID3\x03\0\0\0\x01\0\0" + bytes(60))
+    with pytest.raises(DecodeError):
+        probe(file, AudioForm("mp3"))
+    assert not begins_as(file, "mp3", 70)

@@ -44,7 +44,7 @@ def assert_error(response: httpx.Response, status: int, param: str | None = None
         ({"speed": 9}, "speed", "got 9"),
         ({"speed": "fast"}, "speed", "expected number, got string"),
         ({"response_format": "ogg"}, "response_format", "mp3, opus"),
-        ({"stream_format": "audio"}, "stream_format", "one of sse, got"),
+        ({"stream_format": "ndjson"}, "stream_format", "one of sse, audio, got"),
         ({"fallbacks": "piper"}, "fallbacks", "array"),
         ({"fallbacks": ["openai/tts-1"]}, "fallbacks[0]", "openai/tts-1"),
         ({"language_code": "fr"}, "language_code", "en-US"),

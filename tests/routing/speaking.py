@@ -65,7 +65,10 @@ class Ear:
         audio: of the newest of them.
         void: what was taken back.
         ended: how many answers were complete.
+        given_away: whether somebody has heard what was written.
     """
+
+    given_away = False
 
     def __init__(self) -> None:
         self.forms: list[AudioForm] = []

@@ -348,3 +348,17 @@ async def cancelled(at: Scene, *, heard: bool) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     await at.upstream.until(lambda: at.upstream.abandoned == 1)
+
+
+async def test_a_call_whose_audio_was_heard_is_not_repeated() -> None:
+    async with scene() as at:
+        at.upstream.faults = ["truncated"]
+
+        class Heard(Ear):
+            given_away = True
+
+        at.hears_with = Heard
+        with pytest.raises(ProviderError) as failed:
+            await at.speak()
+        assert failed.value.kind == "truncated"
+        assert at.upstream.requests["POST"] == 1

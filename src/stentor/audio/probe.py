@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from stentor.audio.form import AudioForm, DecodeError, Encoding
@@ -18,6 +19,7 @@ from stentor.audio.sniff import looks_like_text, sniff
 from stentor.contract import ResponseFormat
 
 # What the headerless formats are by contract: the bytes cannot tell.
+_FEWEST_BYTES = 40
 _RATES: dict[ResponseFormat, int] = {"pcm": 24_000, "ulaw": 8_000, "alaw": 8_000}
 _SAMPLE_BYTES: dict[Encoding, int] = {"pcm": 2, "ulaw": 1, "alaw": 1}
 _NO_FRAME = "the file has bytes that are not frames of audio"
@@ -94,6 +96,30 @@ def probe(path: Path, form: AudioForm, size: int | None = None) -> AudioFacts:
         return _headerless(data, form)
 
 
+def begins_as(path: Path, response_format: ResponseFormat, size: int) -> bool:
+    """Whether a file that still grows may go out as this format as it is, by its first bytes.
+
+    False while there are too few of them to tell.
+
+    Args:
+        size: how many bytes to read, from the beginning.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if response_format == "m4b" or size < _FEWEST_BYTES:
+        return False
+    form = AudioForm(response_format, _RATES.get(response_format))
+    try:
+        facts = probe(path, form, size)
+    except DecodeError:
+        return False
+    # Of a part, its length tells nothing, nor that it ends in the middle of something.
+    return not msgspec.structs.replace(facts, faults=(), duration_seconds=1.0).misfits(
+        response_format
+    )
+
+
 def _headerless(data: Bytes, form: AudioForm) -> AudioFacts:
     if form.sample_rate is None:
         raise ValueError(f"audio in headerless {form.encoding} needs a sample rate")
@@ -165,7 +191,8 @@ def _mp3(data: Bytes) -> AudioFacts:
     start = id3v2_end(data, 0)
     tag = info_tag(data, start)
     first = mp3_frame(data, start)
-    assert first is not None
+    if first is None:
+        raise DecodeError("the bytes end before the first frame of audio")
     frames = _Frames(data, start + first.size if tag else start, mp3_frame)
     faults = frames.faults
     told = tag.frames if tag else None

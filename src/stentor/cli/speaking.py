@@ -225,6 +225,8 @@ def _write_captions(order: Order, rendered: Rendered) -> None:
 class _Shown:
     """A rendering's progress on a bar."""
 
+    heard = False
+
     def __init__(self, bar: Progress, task: TaskID, characters: int) -> None:
         self._bar = bar
         self._task = task

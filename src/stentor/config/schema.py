@@ -35,6 +35,15 @@ class Server(Section, frozen=True):
     max_input_chars: Annotated[
         int, Meta(ge=1, le=100_000_000, description="Longest text of one request, in characters")
     ] = 5_000_000
+    sync_max_chars: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=100_000_000,
+            description="Longest text, in characters, that POST /v1/audio/speech answers with "
+            "audio; longer ones become jobs (202); 0 = no limit but max_input_chars",
+        ),
+    ] = 0
     max_wait_seconds: Annotated[
         int,
         Meta(ge=0, le=3600, description="Longest time that ?wait= and Prefer: wait hold an answer"),

@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stentor import __version__
-from stentor.contract import Health, ModelList
+from stentor.contract import SPEECH_PATH, Health, ModelList
 from stentor.errors import CLIENT_CLOSED_REQUEST, SpeechError
 from stentor.gateway import Gateway
 from stentor.http.dictionaries import dictionary_routes
@@ -25,6 +25,7 @@ from stentor.http.jobs import JobsApi
 from stentor.http.keys import Keys
 from stentor.http.openapi import document
 from stentor.http.render import JOBS_PATH, error_response, json_response
+from stentor.http.speech import SpeechApi
 from stentor.http.submit import Submission
 from stentor.http.webhooks import webhook_routes
 from stentor.jobs.store import StoreClosed, StoreFull
@@ -41,6 +42,7 @@ def build_app(gateway: Gateway) -> ASGIApp:
     """The application over an open gateway."""
     keys = Keys({name: key.value.reveal() for name, key in gateway.config.keys.items()})
     submission = Submission(gateway, keys)
+    speech = SpeechApi(gateway, keys, submission)
     jobs = JobsApi(gateway, keys)
     catalogue = gateway.voices.catalogue
     api = document(gateway.config.jobs)
@@ -78,6 +80,7 @@ def build_app(gateway: Gateway) -> ASGIApp:
     app = Starlette(
         routes=[
             Route(JOBS_PATH, all_jobs, methods=["GET", "POST"]),
+            Route(SPEECH_PATH, speech.speak, methods=["POST"]),
             Route(f"{JOBS_PATH}/{{job_id}}", job, methods=["GET", "DELETE"]),
             Route(f"{JOBS_PATH}/{{job_id}}/audio", jobs.audio),
             Route(f"{JOBS_PATH}/{{job_id}}/captions.vtt", jobs.vtt),

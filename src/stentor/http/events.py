@@ -21,10 +21,9 @@ from stentor.http.answer import is_large
 from stentor.http.follow import Follow, Piece, Position, has_ended
 from stentor.http.headers import read_flag
 from stentor.http.render import encode, job_view, without_audio
-from stentor.http.streaming import Sending, streamed
+from stentor.http.streaming import EVENT_STREAM, Sending, growing_headers, streamed
 from stentor.jobs.record import JobRecord
 
-CONTENT_TYPE = "text/event-stream"
 DELTA_BYTES = 48 * 1024
 HEARTBEAT_S = 15.0
 RETRY_MS = 1000
@@ -96,13 +95,7 @@ class _Events:
         self._sent_at = time.monotonic()
 
     async def run(self) -> None:
-        await self._sending.start(
-            {
-                "Content-Type": CONTENT_TYPE,
-                "Cache-Control": "no-store",
-                "X-Accel-Buffering": "no",
-            }
-        )
+        await self._sending.start(growing_headers(EVENT_STREAM))
         await self._write(f"retry: {RETRY_MS}\n\n".encode())
         record = await self._until_ended()
         if record is not None and await self._rest(record):

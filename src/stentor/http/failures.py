@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 
 import structlog
@@ -38,7 +39,8 @@ def as_speech_error(error: Exception, path: str) -> SpeechError:
     """The error that answers a call to `path`; one that nobody foresaw is logged."""
     if isinstance(error, SpeechError):
         return error
-    if isinstance(error, StoreFull):
+    no_room = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if no_room or isinstance(error, StoreFull):
         return storage_full()
     if isinstance(error, StoreClosed):
         return draining()

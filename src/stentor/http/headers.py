@@ -14,6 +14,7 @@ from stentor.http.prefer import preferences
 TTL_HEADER = "x-bf-async-job-result-ttl"
 WEBHOOK_HEADER = "x-bf-async-webhook"
 PRIORITY_HEADER = "x-stentor-priority"
+ASYNC_HEADER = "x-bf-async"
 DEADLINE_HEADER = "cancel-after"
 IDEMPOTENCY_HEADER = "idempotency-key"
 
@@ -103,9 +104,22 @@ def read_request_id(headers: Mapping[str, str]) -> str | None:
 
 def read_wait_preference(request: Request, *, maximum: int) -> int | None:
     """The seconds of `Prefer: wait=SECONDS`, at most `maximum`; None without a sound one."""
-    values = [value.decode("latin-1") for name, value in request["headers"] if name == b"prefer"]
-    wait = preferences(values).get("wait", "")
+    wait = _preferences(request).get("wait", "")
     return min(int(wait), maximum) if re.fullmatch(r"[0-9]{1,18}", wait) else None
+
+
+def read_wants_job(request: Request, headers: Mapping[str, str]) -> bool:
+    """Whether a synchronous call is to become a job: `x-bf-async: true`, or `respond-async`.
+
+    Raises:
+        SpeechError: 400 when the header is neither true nor false.
+    """
+    value = headers.get(ASYNC_HEADER, "").strip().lower()
+    if value not in ("", "true", "false"):
+        raise invalid(
+            f"{ASYNC_HEADER}: expected true or false, got {value[:40]!r}", param=ASYNC_HEADER
+        )
+    return value == "true" or "respond-async" in _preferences(request)
 
 
 def read_wait_query(request: Request, *, maximum: int) -> float | None:
@@ -135,6 +149,11 @@ def read_flag(request: Request, name: str, *, default: bool) -> bool:
     if value not in ("true", "false"):
         raise invalid(f"{name}: expected true or false, got {value[:40]!r}", param=name)
     return value == "true"
+
+
+def _preferences(request: Request) -> dict[str, str]:
+    values = [value.decode("latin-1") for name, value in request["headers"] if name == b"prefer"]
+    return preferences(values)
 
 
 def _integer(header: str, value: str, minimum: int, maximum: int) -> int:

@@ -16,7 +16,7 @@ from stentor.http.answer import no_such_job
 from stentor.http.audio import audio_response
 from stentor.http.failures import draining
 from stentor.http.follow import Follow, Piece, Position, has_ended
-from stentor.http.streaming import Cut, Sending, streamed
+from stentor.http.streaming import Cut, Sending, growing_headers, streamed
 from stentor.jobs.record import JobRecord
 
 
@@ -72,14 +72,7 @@ async def _deliver(sending: Sending, piece: Piece, position: Position) -> Positi
     if piece.offset != position.bytes:
         raise Cut
     if not sending.started:
-        await sending.start(
-            {
-                "Content-Type": CONTENT_TYPES[piece.response_format],
-                "Accept-Ranges": "none",
-                "Cache-Control": "no-store",
-                "X-Accel-Buffering": "no",
-            }
-        )
+        await sending.start(growing_headers(CONTENT_TYPES[piece.response_format]))
     await sending.write(piece.data)
     return piece.end
 

@@ -24,7 +24,6 @@ from stentor.contract import (
     SpeechRequest,
     VoiceList,
 )
-from stentor.http.events import CONTENT_TYPE as EVENT_STREAM
 from stentor.http.headers import (
     DEADLINE_HEADER,
     IDEMPOTENCY_HEADER,
@@ -47,10 +46,13 @@ from stentor.http.openapi_parts import (
     json_body,
     operation,
     query,
+    speech_request,
 )
+from stentor.http.openapi_speech import SPEECH_TYPES, speech_paths
 from stentor.http.openapi_webhooks import WEBHOOK_TYPES, webhook_paths
 from stentor.http.paging import DEFAULT_PAGE, MAX_PAGE
 from stentor.http.render import JOBS_PATH
+from stentor.http.streaming import EVENT_STREAM
 
 _TYPES = (
     SpeechRequest,
@@ -65,6 +67,7 @@ _TYPES = (
     Health,
     *WEBHOOK_TYPES,
     *DICTIONARY_TYPES,
+    *SPEECH_TYPES,
 )
 
 DEFAULTS = Jobs()
@@ -88,6 +91,7 @@ def _document(jobs: Jobs) -> Json:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {
+            **speech_paths(),
             JOBS_PATH: {"post": _submit(jobs), "get": _list()},
             f"{JOBS_PATH}/{{job_id}}": {
                 "parameters": [job_id()],
@@ -274,21 +278,7 @@ def _submit(jobs: Jobs) -> Json:
             PREFER,
         ],
     )
-    return described | {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {"$ref": "#/components/schemas/SpeechRequest"},
-                    "example": {
-                        "model": "piper/en_US-joe-medium",
-                        "voice": "joe",
-                        "input": "The herald Stentor had the voice of fifty men.",
-                    },
-                }
-            },
-        }
-    }
+    return described | speech_request()
 
 
 def _list() -> Json:

@@ -60,7 +60,11 @@ _ERRORS = {
     415: "Not JSON",
     416: "No byte of the audio lies in the range",
     422: "The idempotency key was used before, for another body",
+    429: "Too much at once, says the provider",
+    500: "The server failed",
+    502: "The provider failed",
     503: "The queue or the disk is full, or the server is stopping",
+    504: "The provider took too long",
 }
 
 
@@ -69,6 +73,25 @@ def json_body(schema: str, description: str) -> Json:
     return {
         "description": description,
         "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
+    }
+
+
+def speech_request() -> Json:
+    """The body of the calls that have something spoken."""
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/SpeechRequest"},
+                    "example": {
+                        "model": "piper/en_US-joe-medium",
+                        "voice": "joe",
+                        "input": "The herald Stentor had the voice of fifty men.",
+                    },
+                }
+            },
+        }
     }
 
 

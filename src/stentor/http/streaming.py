@@ -14,6 +14,20 @@ from stentor.http.failures import log_unforeseen
 
 T = TypeVar("T")
 
+EVENT_STREAM = "text/event-stream"
+
+
+def growing_headers(content_type: str) -> dict[str, str]:
+    """The headers of a body that grows while it is sent: nobody on the way should hold it back."""
+    headers = {
+        "Content-Type": content_type,
+        "Cache-Control": "no-store",
+        "X-Accel-Buffering": "no",
+    }
+    if content_type != EVENT_STREAM:
+        headers["Accept-Ranges"] = "none"
+    return headers
+
 
 class Cut(Exception):
     """The rest of the body cannot be had; the client must see that it is not complete."""

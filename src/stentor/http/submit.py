@@ -15,7 +15,7 @@ from stentor.errors import SpeechError
 from stentor.gateway import Gateway
 from stentor.http.answer import job_answer
 from stentor.http.body import read_json_body
-from stentor.http.failures import draining, storage_full
+from stentor.http.checking import SMALL_BODY_BYTES, checked, named_lexicons, refuse_if_unable
 from stentor.http.follow import has_ended, until_ended
 from stentor.http.headers import (
     IDEMPOTENCY_HEADER,
@@ -41,11 +41,8 @@ from stentor.jobs.clock import now_ms
 from stentor.jobs.record import IdempotencyKey, JobRecord, Replay
 from stentor.jobs.store import KeyReused, QueueFull
 from stentor.lexicon.lexicon import Lexicon
-from stentor.requests import StoredRequest, check, own_locators, parse, pinned
+from stentor.requests import StoredRequest, parse, pinned
 from stentor.requests import encode as encode_request
-
-# Markup takes up to some milliseconds a kilobyte to be read.
-SMALL_BODY_BYTES = 4 * 1024
 
 
 class _Prepared(NamedTuple):
@@ -63,15 +60,16 @@ class Submission:
         self._gateway = gateway
         self._keys = keys
 
-    async def submit(self, request: Request) -> Response:
-        """202 with the job, which is on disk; 200 with the finished one to who prefers to wait."""
+    async def submit(self, request: Request, body: bytes | None = None) -> Response:
+        """202 with the job, which is on disk; 200 with the finished one to who prefers to wait.
+
+        Args:
+            body: the request's, if it was read already.
+        """
         headers = read_headers(request)
         owner = self._keys.owner(headers)
         gateway = self._gateway
-        if gateway.draining:
-            raise draining()
-        if gateway.guard.full:
-            raise storage_full()
+        refuse_if_unable(gateway)
         config = gateway.config
         ttl_seconds = read_ttl(
             headers,
@@ -84,14 +82,15 @@ class Submission:
         webhook = headers.get(WEBHOOK_HEADER)
         if webhook is not None:
             gateway.webhooks.endpoints.check(webhook, owner)
-        body = await read_json_body(request, headers, max_bytes=config.server.max_body_bytes)
+        if body is None:
+            body = await read_json_body(request, headers, max_bytes=config.server.max_body_bytes)
         if len(body) > SMALL_BODY_BYTES:
             stored = await asyncio.to_thread(parse, body)
-            lexicons = await self._lexicons(stored, owner)
+            lexicons = await named_lexicons(gateway, stored, owner)
             prepared = await asyncio.to_thread(self._prepare, stored, lexicons, key is not None)
         else:
             stored = parse(body)
-            lexicons = await self._lexicons(stored, owner)
+            lexicons = await named_lexicons(gateway, stored, owner)
             prepared = self._prepare(stored, lexicons, key is not None)
         created_ms = now_ms()
         record = JobRecord(
@@ -128,24 +127,10 @@ class Submission:
             {"Location": f"{JOBS_PATH}/{job_id}", "Retry-After": str(RETRY_AFTER_S), **more},
         )
 
-    async def _lexicons(self, stored: StoredRequest, owner: str) -> list[Lexicon]:
-        """The dictionaries that a request names."""
-        locators = own_locators(stored)
-        return await self._gateway.dictionaries.resolve(owner, locators) if locators else []
-
     def _prepare(
         self, stored: StoredRequest, lexicons: Sequence[Lexicon], with_fingerprint: bool
     ) -> _Prepared:
-        try:
-            check(
-                stored,
-                self._gateway.voices.catalogue,
-                max_input_chars=self._gateway.config.server.max_input_chars,
-                lexicons=lexicons,
-            )
-        except SpeechError as error:
-            error.model = stored.speech.model
-            raise
+        checked(self._gateway, stored, lexicons)
         request = encode_request(stored)
         fingerprint = hashlib.sha256(request).digest() if with_fingerprint else b""
         if lexicons:

@@ -22,7 +22,7 @@ from stentor.synthesis.values import Rendered
 
 def completed(stored: StoredRequest, rendered: Rendered, latency_ms: int) -> Outcome:
     """The end of a job whose audio is stored."""
-    result = _result(stored, rendered, latency_ms)
+    result = speech_result(stored, rendered, latency_ms)
     return Outcome(
         status="completed", status_code=200, result=msgspec.json.encode(result), error=None
     )
@@ -50,7 +50,8 @@ def overdue() -> Outcome:
     return failed(SpeechError(504, "deadline_exceeded", "the job had not ended by its deadline"))
 
 
-def _result(stored: StoredRequest, rendered: Rendered, latency_ms: int) -> SpeechResult:
+def speech_result(stored: StoredRequest, rendered: Rendered, latency_ms: int) -> SpeechResult:
+    """What a caller is told of a rendering, but for where its audio is."""
     response_format = stored.speech.response_format or "mp3"
     encoded, timings = rendered.encoded, rendered.timings
     seconds = round(encoded.duration_seconds, 3)

@@ -29,6 +29,7 @@ from stentor.requests import StoredRequest, check, own_locators
 from stentor.routing.attempts import AttemptLog
 from stentor.routing.catalogue import Catalogue
 from stentor.shielded import shielded
+from stentor.synthesis.files import remove_all
 from stentor.synthesis.render import Synthesizer
 from stentor.synthesis.values import Speech
 
@@ -47,7 +48,10 @@ class Progressing:
     Attributes:
         value: the newest progress.
         log: what was tried so far.
+        heard: never: whoever follows a job is told to begin anew, or cut off.
     """
+
+    heard = False
 
     def __init__(self, job_id: str, feed: JobFeed) -> None:
         self.value = Progress()
@@ -166,14 +170,7 @@ class Work:
     async def clean(self, job: JobRecord) -> None:
         """Remove what this attempt left in the spool; what cannot be removed stays."""
         # To remove the file of a book takes milliseconds.
-        await shielded(asyncio.to_thread(self._clean, self._path(job)))
-
-    def _clean(self, path: Path) -> None:
-        for left in (path, *self._spool.glob(f"{path.name}.*")):
-            try:
-                left.unlink(missing_ok=True)
-            except OSError as error:
-                log.warning("spool.not_cleaned", file=left.name, error=str(error))
+        await shielded(asyncio.to_thread(remove_all, self._path(job)))
 
     def _path(self, job: JobRecord) -> Path:
         return self._spool / f"{job.id}.{job.attempt}"

@@ -65,6 +65,11 @@ class Sink(Protocol):
         """How long what was written plays, as far as that can be told."""
         ...
 
+    @property
+    def given_away(self) -> bool:
+        """Whether somebody has heard what was written: then no other call can take its place."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -136,7 +141,9 @@ class Caller:
         effort = Effort(order.account, order.script.model, order.budget, self._clock)
         retrying = AsyncRetrying(
             sleep=self._sleep,
-            retry=retry_if_exception(lambda error: effort.again(error, order.last_resort)),
+            retry=retry_if_exception(
+                lambda error: not sink.given_away and effort.again(error, order.last_resort)
+            ),
             wait=lambda _: effort.pause_s,
             reraise=True,
         )

@@ -7,7 +7,7 @@ import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import msgspec
 
@@ -24,6 +24,19 @@ from stentor.shielded import shielded
 
 Begun = Callable[[Path, int], None]
 """Hears that a file begins to grow, and the generation of its audio."""
+
+
+class Ear(Protocol):
+    """Who passes a file on while it grows."""
+
+    @property
+    def heard(self) -> bool:
+        """Whether bytes of it have been passed on, which nothing can take back."""
+        ...
+
+    def on_growth(self) -> None:
+        """The file is longer than it was."""
+        ...
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -72,12 +85,16 @@ class FileSink:
         path: of the files: a dot and a number are appended.
         script: what is spoken.
         begun: called on the event loop at each beginning.
+        ear: passes the file on, whose beginning `begun` was told.
     """
 
-    def __init__(self, path: Path, script: Script, begun: Begun | None = None) -> None:
+    def __init__(
+        self, path: Path, script: Script, begun: Begun | None = None, ear: Ear | None = None
+    ) -> None:
         self._base = path
         self._script = script
         self._begun = begun
+        self._ear = ear
         self._file: BinaryIO | None = None
         self._number = 0
         self._facts: AudioFacts | None = None
@@ -103,6 +120,8 @@ class FileSink:
         await shielded(asyncio.to_thread(self._write, data))
         if first and self._begun is not None:
             self._begun(self.path, self.generation)
+        if self._ear is not None:
+            self._ear.on_growth()
 
     def _write(self, data: bytes) -> None:
         if self._file is None:
@@ -145,6 +164,11 @@ class FileSink:
             return (await asyncio.to_thread(probe, self.path, self._form)).duration_seconds
         except (DecodeError, ValueError, OSError):
             return 0.0
+
+    @property
+    def given_away(self) -> bool:
+        """Whether somebody has heard what was written."""
+        return self._ear is not None and self._ear.heard
 
     def take(self, called: Called, attempts: tuple[Attempt, ...]) -> Take:
         """What was written, after `end`."""

@@ -10,7 +10,7 @@ from uuid import uuid4
 from stentor.engines.base import Flow, Spoken, Utterance
 from stentor.engines.speaker import Engines
 from stentor.routing.caller import Caller, Order
-from stentor.routing.takes import Begun, Call, FileSink, Take, make_take
+from stentor.routing.takes import Begun, Call, Ear, FileSink, Take, make_take
 
 
 class DirectSpeaker:
@@ -18,12 +18,21 @@ class DirectSpeaker:
 
     Args:
         path: of vendors' audio while it is needed: a dot and more is appended.
+        ear: passes on the vendor's own bytes, where they are the result as they are.
     """
 
-    def __init__(self, engines: Engines, caller: Caller, flow: Flow, path: Path) -> None:
+    def __init__(
+        self,
+        engines: Engines,
+        caller: Caller,
+        flow: Flow,
+        path: Path,
+        ear: Ear | None = None,
+    ) -> None:
         self._engines = engines
         self._caller = caller
         self._path = path
+        self._ear = ear
         self.flow = flow
 
     @property
@@ -48,7 +57,10 @@ class DirectSpeaker:
             ProviderError: it cannot.
         """
         sink = FileSink(
-            self._path.with_name(f"{self._path.name}.{uuid4().hex}"), order.script, begun
+            self._path.with_name(f"{self._path.name}.{uuid4().hex}"),
+            order.script,
+            begun,
+            self._ear if begun is not None else None,
         )
         try:
             return await make_take(self._caller, order, sink)

@@ -45,6 +45,8 @@ PARTS_ANNOUNCED = 256
 # Of some seconds of audio each; between two such runs a cancelled rendering can stop.
 STEPS_IN_A_ROW = 16
 
+_AS_IT_CAME = "the audio was passed on as the provider made it, although {}"
+
 T = TypeVar("T")
 
 
@@ -150,7 +152,10 @@ class Synthesizer:
         voiced = voice.voiced(parts[0], take)
         try:
             fits = await self._in_thread(_taken_over, take, response_format, rendering.path)
-            if not fits:
+            if not fits and rendering.listener.heard:
+                await self._in_thread(copied, take.path, rendering.path, take.size)
+                rendering.warn([_AS_IT_CAME.format("; ".join(take.facts.misfits(response_format)))])
+            elif not fits:
                 rendering.listener.on_abort()
                 await self._mix(rendering, parts, [voiced])
                 return True

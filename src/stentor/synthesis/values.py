@@ -74,6 +74,11 @@ class Speaker(Protocol):
 class Listener(Protocol):
     """Who hears, on the event loop, how a rendering goes."""
 
+    @property
+    def heard(self) -> bool:
+        """Whether audio was passed on to somebody who cannot be told to begin anew."""
+        ...
+
     def on_audio(self, path: Path, generation: int) -> None:
         """The file at `path` begins to grow. Bytes of one generation are always the same."""
         ...

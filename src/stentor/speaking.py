@@ -1,0 +1,120 @@
+"""Speaking for who waits for it: nothing of it is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from stentor.contract import Progress, ResponseFormat
+from stentor.engines.base import Flow
+from stentor.engines.speaker import Engines
+from stentor.jobs.feed import JobFeed, Live
+from stentor.routing.attempts import AttemptLog
+from stentor.routing.caller import Caller
+from stentor.shielded import shielded
+from stentor.synthesis.direct import DirectSpeaker
+from stentor.synthesis.files import remove_all
+from stentor.synthesis.render import Synthesizer
+from stentor.synthesis.values import Rendered, Speech
+
+
+class Underway:
+    """A rendering that somebody listens to.
+
+    Attributes:
+        id: by which the feed tells of it, as it does of jobs.
+        log: what was tried so far.
+        task: the rendering; `SpeechError` when it failed.
+        heard: whether bytes have left the server. To be set before they do: from then on, no
+            vendor is asked anew, nor another target.
+        broken: whether the rendering was stopped because what was heard has no continuation.
+    """
+
+    task: asyncio.Task[Rendered]
+
+    def __init__(self, id_: str, response_format: ResponseFormat, feed: JobFeed) -> None:
+        self.id = id_
+        self.log = AttemptLog()
+        self.heard = False
+        self.broken = False
+        self._format = response_format
+        self._feed = feed
+
+    def on_audio(self, path: Path, generation: int) -> None:
+        self._feed.set_live(self.id, Live(path, generation, self._format))
+
+    def on_abort(self) -> None:
+        self._feed.set_live(self.id, None)
+        if self.heard:
+            # If there is nothing left to try, it ends with its own error all the same.
+            self.broken = True
+            self.task.cancel()
+
+    def on_progress(self, progress: Progress) -> None:
+        self._feed.notify(self.id)
+
+    def on_growth(self) -> None:
+        self._feed.notify(self.id)
+
+
+class Speaking:
+    """Renders requests into the spool, for as long as somebody listens.
+
+    Args:
+        feed: tells where the audio grows.
+        spool: folder for files being made; what a crash leaves there is swept at the next start.
+    """
+
+    def __init__(
+        self, synthesizer: Synthesizer, engines: Engines, caller: Caller, feed: JobFeed, spool: Path
+    ) -> None:
+        self._synthesizer = synthesizer
+        self._engines = engines
+        self._caller = caller
+        self._feed = feed
+        self._spool = spool
+        self._tasks: set[asyncio.Task[Rendered]] = set()
+
+    @asynccontextmanager
+    async def speak(self, speech: Speech, flow: Flow) -> AsyncIterator[Underway]:
+        """Render while the block runs; at its end the rendering is stopped and its files removed.
+
+        Args:
+            flow: its `job` must not be that of any job.
+        """
+        underway = Underway(flow.job, speech.response_format, self._feed)
+        path = self._spool / flow.job
+        speaker = DirectSpeaker(self._engines, self._caller, flow, path, underway)
+        task = underway.task = asyncio.create_task(
+            self._synthesizer.render(
+                speech, path, speaker=speaker, listener=underway, log=underway.log
+            ),
+            name=flow.job,
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: self._feed.notify(flow.job))
+        try:
+            yield underway
+        finally:
+            task.cancel()
+            await shielded(self._tidy_up(task, flow.job, path))
+
+    async def _tidy_up(self, task: asyncio.Task[Rendered], id_: str, path: Path) -> None:
+        await asyncio.gather(task, return_exceptions=True)
+        self._feed.set_live(id_, None)
+        await asyncio.to_thread(remove_all, path)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Wait until what is being rendered has ended or the time is up."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=timeout_s)
+
+    async def close(self) -> None:
+        """Stop what is still being rendered."""
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
