@@ -31,7 +31,7 @@ from stentor.jobs.kept import DamagedTake, KeptTake, read_take, seal_take
 from stentor.jobs.segments import SegmentIndex
 from stentor.routing.attempts import AttemptLog
 from stentor.routing.caller import Caller, Order
-from stentor.routing.takes import Begun, Call, FileSink, Take, make_take
+from stentor.routing.takes import Begun, Call, Ear, FileSink, Take, make_take
 from stentor.shielded import shielded
 
 log = structlog.get_logger(__name__)
@@ -76,10 +76,18 @@ class Checkpoints:
         self._underway: dict[str, _Underway] = {}
         self._calls: dict[str, asyncio.Event] = {}
 
-    def speaker(self, flow: Flow, *, private: bool, before_each: BeforeEach) -> KeptSpeaker:
+    def speaker(
+        self,
+        flow: Flow,
+        *,
+        private: bool,
+        before_each: BeforeEach,
+        ear: Ear | None = None,
+    ) -> KeptSpeaker:
         """What speaks the segments of one job and keeps them.
 
         Args:
+            ear: who passes on a vendor's audio while it grows.
             private: the segments serve no other job, and go with this one.
             before_each: awaited before a segment that was not kept is spoken.
         """
@@ -87,7 +95,7 @@ class Checkpoints:
             scope = f"job {flow.job}"
         else:
             scope = "everyone" if self._shared else f"owner {flow.owner}"
-        return KeptSpeaker(self, flow, scope, private, before_each)
+        return KeptSpeaker(self, flow, scope, private, before_each, ear)
 
     @property
     def size(self) -> int:
@@ -197,7 +205,7 @@ class Checkpoints:
         return found
 
     async def make_take_and_keep(
-        self, key: str, order: Order, begun: Begun | None, *, private: bool
+        self, key: str, order: Order, begun: Begun | None, ear: Ear | None, *, private: bool
     ) -> KeptTake:
         """Have a vendor speak.
 
@@ -205,7 +213,7 @@ class Checkpoints:
             ProviderError: it cannot.
         """
         own = AttemptLog(order.log)
-        sink = FileSink(self._temporary(), order.script, begun)
+        sink = FileSink(self._temporary(), order.script, begun, ear if begun is not None else None)
         try:
             take = await make_take(self._caller, replace(order, log=own), sink)
             log.debug("segment.spoken", key=key, job_id=order.flow.job)
@@ -256,12 +264,14 @@ class KeptSpeaker:
         scope: str,
         private: bool,
         before_each: BeforeEach,
+        ear: Ear | None = None,
     ) -> None:
         self._checkpoints = checkpoints
         self._flow = flow
         self._scope = scope
         self._private = private
         self._before_each = before_each
+        self._ear = ear
         self._there: set[str] = set()
         self._paid: set[str] = set()
         self.spoken = 0
@@ -329,7 +339,9 @@ class KeptSpeaker:
         if found is not None:
             return found, False
         await self._before_each()
-        made = await self._checkpoints.make_take_and_keep(key, order, begun, private=self._private)
+        made = await self._checkpoints.make_take_and_keep(
+            key, order, begun, self._ear, private=self._private
+        )
         return made, True
 
     async def _find_or_speak(self, key: str, utterance: Utterance) -> tuple[Spoken, bool]:

@@ -76,6 +76,9 @@ class Progressing:
     def on_audio(self, path: Path, generation: int) -> None:
         self._feed.set_live(self._job_id, Live(path, generation, self._format))
 
+    def on_growth(self) -> None:
+        self._feed.notify(self._job_id)
+
     def on_abort(self) -> None:
         self._feed.set_live(self._job_id, None)
 
@@ -134,7 +137,10 @@ class Work:
             stored, speech = await self._read(job, planning)
             private = speech.request.enable_logging is False
             speaker = self._checkpoints.speaker(
-                Flow(job.owner, job.id, job.priority), private=private, before_each=self._room
+                Flow(job.owner, job.id, job.priority),
+                private=private,
+                before_each=self._room,
+                ear=progressing,
             )
             progressing.begin(speaker, planning, speech.response_format)
             rendered = await self._synthesizer.render(
