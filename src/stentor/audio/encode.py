@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +13,7 @@ import numpy as np
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
+from stentor.audio.frames import to_frame
 from stentor.audio.pcm import Samples
 from stentor.audio.resample import Resampler
 from stentor.audio.settings import EncoderSettings
@@ -233,12 +233,7 @@ class Encoder:
         if len(samples) == 0:
             return
         # PyAV cuts the frame to the codec's size in C; doing that here costs as much as encoding.
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(samples)[np.newaxis], format="s16", layout="mono"
-        )
-        frame.sample_rate = self._rate
-        frame.time_base = Fraction(1, self._rate)
-        frame.pts = self._samples_out
+        frame = to_frame(samples, self._rate, self._samples_out)
         self._samples_out += len(samples)
         container.mux(self._stream.encode(frame))
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import av
 import av.filter
 import numpy as np
 
+from stentor.audio.frames import pull, to_frame
 from stentor.audio.pcm import Pcm, Samples, blocks, silence
 from stentor.audio.spool import Spool
 
@@ -58,14 +57,8 @@ def _atempo(pieces: Iterable[Samples], sample_rate: int, speed: float) -> Iterat
 
     pushed = 0
     for samples in pieces:
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(samples)[np.newaxis], format="s16", layout="mono"
-        )
-        frame.sample_rate = sample_rate
-        frame.time_base = Fraction(1, sample_rate)
-        frame.pts = pushed
+        graph.push(to_frame(samples, sample_rate, pushed))
         pushed += len(samples)
-        graph.push(frame)
         yield from _pulled(graph)
     graph.push(None)
     yield from _pulled(graph)
@@ -73,11 +66,6 @@ def _atempo(pieces: Iterable[Samples], sample_rate: int, speed: float) -> Iterat
 
 def _pulled(graph: av.filter.Graph) -> Iterator[Samples]:
     """All that the graph can give by now."""
-    parts: list[Samples] = []
-    with suppress(av.EOFError, av.BlockingIOError):
-        while True:
-            pulled = graph.pull()
-            assert isinstance(pulled, av.AudioFrame)
-            parts.append(pulled.to_ndarray()[0].astype(np.int16, copy=False))
+    parts = [frame.to_ndarray()[0].astype(np.int16, copy=False) for frame in pull(graph)]
     if parts:
         yield np.concatenate(parts)
