@@ -20,11 +20,11 @@ RATE = 16_000
 PASSAGE_S = 28.0
 # -50 dBFS.
 QUIET = 104
-# Samples that are 0, as only joins have them; how far from these a step is the join's own; and a
-# step that no faded edge makes: -36 dBFS from one sample to the next.
+# Samples that are 0, as only joins have them; how far from these a step is the join's own, and not
+# the speech's; and a step that no faded edge makes: -50 dBFS from one sample to the next.
 TRUE_SILENCE = 100
-AT_JOIN = 64
-CLICK = 520
+AT_JOIN = 8
+CLICK = 104
 
 
 class Silence(NamedTuple):
