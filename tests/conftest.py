@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import os
 import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from support import Server
+
+# Enough for every run; HYPOTHESIS_PROFILE=thorough for a night.
+settings.register_profile("usual", max_examples=50)
+settings.register_profile("thorough", max_examples=2000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 # FE_DFL_ENV of glibc's <fenv.h>.
 _DEFAULT_ENVIRONMENT = ctypes.c_void_p(-1)
