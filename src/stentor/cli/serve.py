@@ -9,6 +9,7 @@ import ipaddress
 import signal
 import socket
 import sys
+from typing import Any
 
 import structlog
 import uvicorn
@@ -99,20 +100,7 @@ async def _serve(config: Config) -> None:
     bound = bind(config.server.host, config.server.port)
     with bound:
         async with open_gateway(config, base_url=_address(bound)) as gateway:
-            server = _Server(
-                uvicorn.Config(
-                    build_app(gateway),
-                    http=functools.partial(  # type: ignore[arg-type]
-                        HttpProtocol, request_timeout_s=config.server.body_timeout_seconds
-                    ),
-                    ws="none",
-                    lifespan="off",
-                    log_config=None,
-                    access_log=False,
-                    server_header=False,
-                    timeout_graceful_shutdown=GRACE_S,
-                )
-            )
+            server = _Server(uvicorn.Config(build_app(gateway), **server_options(config)))
             stopping = _Stopping(gateway, server)
             loop = asyncio.get_running_loop()
             for signal_ in (signal.SIGINT, signal.SIGTERM):
@@ -124,6 +112,21 @@ async def _serve(config: Config) -> None:
             finally:
                 waiting.cancel()
                 await asyncio.gather(waiting, return_exceptions=True)
+
+
+def server_options(config: Config) -> dict[str, Any]:
+    """How uvicorn is to serve the application."""
+    return {
+        "http": functools.partial(
+            HttpProtocol, request_timeout_s=config.server.body_timeout_seconds
+        ),
+        "ws": "none",
+        "lifespan": "off",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "timeout_graceful_shutdown": GRACE_S,
+    }
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -11,6 +11,43 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from stentor.errors import SpeechError
 
 
+# What waits for the others; more of it goes at once, so that the writer learns to wait.
+CORKED_BYTES = 64 * 1024
+
+
+class _Corked:
+    """A transport that writes once a turn of the event loop: a head and its body go together.
+
+    Each write is a system call, and on a short answer those were a fifth of the time.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        if not self._held:
+            self._loop.call_soon(self._flush)
+        self._held.append(data)
+        self._size += len(data)
+        if self._size >= CORKED_BYTES:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def _flush(self) -> None:
+        held, self._held, self._size = self._held, [], 0
+        if held:
+            self._transport.writelines(held)
+
+
 class HttpProtocol(HttpToolsProtocol):
     """Refuses what is not HTTP, and what does not arrive in time, in the one error shape.
 
@@ -24,6 +61,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._arriving = False
         self._with_headers = False
         self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.transport = _Corked(transport, self.loop)  # type: ignore[assignment]
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(

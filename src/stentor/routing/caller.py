@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import AnyStr, Protocol
+from typing import TYPE_CHECKING, AnyStr, Protocol
 
 import structlog
 from msgspec import Struct
@@ -29,6 +29,9 @@ from stentor.routing.effort import Effort, RetryBudget
 from stentor.routing.keys import ProviderKey
 from stentor.routing.transport import Transport
 from stentor.secret import Secret
+
+if TYPE_CHECKING:
+    from tenacity import AsyncRetrying
 
 log = structlog.get_logger(__name__)
 
@@ -135,22 +138,18 @@ class Caller:
         Raises:
             ProviderError: the last one, once nothing more is tried.
         """
-        # Loaded by the first call: a server without providers starts without it.
-        from tenacity import AsyncRetrying, retry_if_exception
-
         effort = Effort(order.account, order.script.model, order.budget, self._clock)
-        retrying = AsyncRetrying(
-            sleep=self._sleep,
-            retry=retry_if_exception(
-                lambda error: not sink.given_away and effort.again(error, order.last_resort)
-            ),
-            wait=lambda _: effort.pause_s,
-            reraise=True,
-        )
         before = order.log.calls
         answered: ProviderError | None = None
         try:
-            async for attempt in retrying:
+            try:
+                return await self._call(order, sink, effort)
+            except ProviderError as error:
+                answered = None if error.kind == "unavailable" else error
+                if not _again(error, order, sink, effort):
+                    raise
+            await self._sleep(effort.pause_s)
+            async for attempt in self._retrying(order, sink, effort):
                 with attempt:
                     try:
                         return await self._call(order, sink, effort)
@@ -175,6 +174,17 @@ class Caller:
                 )
             raise
         raise AssertionError("retrying ends with a result or an exception")
+
+    def _retrying(self, order: Order, sink: Sink, effort: Effort) -> AsyncRetrying:
+        # Loaded and made once something failed: it takes as long as the rest of a call does.
+        from tenacity import AsyncRetrying, retry_if_exception
+
+        return AsyncRetrying(
+            sleep=self._sleep,
+            retry=retry_if_exception(lambda error: _again(error, order, sink, effort)),
+            wait=lambda _: effort.pause_s,
+            reraise=True,
+        )
 
     async def _call(self, order: Order, sink: Sink, effort: Effort) -> Called:
         account, script = order.account, order.script
@@ -380,6 +390,10 @@ class _Call:
             segment=self.order.segment if error else None,
             cost=billed,
         )
+
+
+def _again(error: BaseException, order: Order, sink: Sink, effort: Effort) -> bool:
+    return not sink.given_away and effort.again(error, order.last_resort)
 
 
 def _left_alone(breaker: Breaker) -> ProviderError:

@@ -167,7 +167,14 @@ class RemoteVoice:
         Raises:
             PartFailed: it cannot be spoken.
         """
-        order = Order(
+        try:
+            return await self._speaker.take(self.order(part, form), begun)
+        except ProviderError as error:
+            raise PartFailed(self.target, part, error) from error
+
+    def order(self, part: Part, form: VendorFormat) -> Order:
+        """What to ask the vendor for."""
+        return Order(
             account=self.target.account,
             script=self._script(part, form),
             flow=self._speaker.flow,
@@ -176,10 +183,6 @@ class RemoteVoice:
             segment=part.index + 1 if len(self._chunks) > 1 else None,
             last_resort=self._last_resort,
         )
-        try:
-            return await self._speaker.take(order, begun)
-        except ProviderError as error:
-            raise PartFailed(self.target, part, error) from error
 
     def voiced(self, part: Part, take: Take) -> Voiced:
         """What a take is in the house's own terms."""
