@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import ipaddress
 import signal
 import socket
@@ -26,6 +27,8 @@ log = structlog.get_logger(__name__)
 BACKLOG = 2048
 # How long answers that are still being read when the server ends may go on.
 GRACE_S = 5
+# After how many new objects, younger generations and so on the collector looks at a generation.
+COLLECTOR = (20_000, 20, 50)
 
 
 class Unsafe(Exception):
@@ -105,6 +108,7 @@ async def _serve(config: Config) -> None:
             loop = asyncio.get_running_loop()
             for signal_ in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(signal_, stopping.on_signal)
+            _relieve_collector()
             _greet(gateway, bound)
             waiting = asyncio.create_task(stopping.run(), name="stopping")
             try:
@@ -112,6 +116,17 @@ async def _serve(config: Config) -> None:
             finally:
                 waiting.cancel()
                 await asyncio.gather(waiting, return_exceptions=True)
+
+
+def _relieve_collector() -> None:
+    """Let the garbage collector pass over what stays, and come by less often.
+
+    Almost all that a request makes goes with it, and looking for what does not was a tenth of its
+    time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR)
 
 
 def server_options(config: Config) -> dict[str, Any]:

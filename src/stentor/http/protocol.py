@@ -9,7 +9,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from stentor.errors import SpeechError
-
+from stentor.http.streaming import HUNG_UP, HungUp
 
 # What waits for the others; more of it goes at once, so that the writer learns to wait.
 CORKED_BYTES = 64 * 1024
@@ -61,6 +61,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._arriving = False
         self._with_headers = False
         self._timer: asyncio.TimerHandle | None = None
+        self._hung_up = HungUp()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -83,6 +84,9 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        # Before the request's task is made, which may look for it. One for all requests of the
+        # connection, of which no two are worked on at once.
+        self.scope[HUNG_UP] = self._hung_up  # type: ignore[literal-required]
         super().on_headers_complete()
         self._with_headers = True
 
@@ -93,6 +97,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._hung_up.tell()
         super().connection_lost(exc)
 
     def _stop_timer(self) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, AnyStr, Protocol
@@ -74,8 +72,7 @@ class Sink(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """A script for a provider.
 
     Attributes:
@@ -192,18 +189,20 @@ class Caller:
         if breaker.wait_s > 0:
             # Now, not when its turn comes: there may be somebody else to ask.
             raise _left_alone(breaker)
-        async with account.places.take(order.flow):
+        await account.places.enter(order.flow)
+        try:
             await account.rates.wait(len(script.text))
             key = await self._key(account, effort)
             effort.key = key
             call = _Call(order, key, self._clock)
             try:
-                async with self._guarded(call):
-                    return await self._send(call, sink)
+                return await self._guarded(call, breaker, sink)
             finally:
                 # What is billed is told even of a call that is given up.
                 if call.outcome is not None:
                     order.log.add(await call.attempt(sink))
+        finally:
+            account.places.leave()
 
     async def _key(self, account: Account, effort: Effort) -> ProviderKey:
         while (key := account.keys.choose()) is None:
@@ -217,20 +216,19 @@ class Caller:
             await self._sleep(wait_s)
         return key
 
-    @asynccontextmanager
-    async def _guarded(self, call: _Call) -> AsyncIterator[None]:
-        """Tell the breaker, the key and the record how the block ended."""
+    async def _guarded(self, call: _Call, breaker: Breaker, sink: Sink) -> Called:
+        """Make the call, and tell the breaker, the key and the record how it ended."""
         account, key = call.order.account, call.key
-        breaker = account.breaker(call.order.script.model)
         if not breaker.enter():
             raise _left_alone(breaker)
         settled = False
         try:
-            yield
+            called = await self._send(call, sink)
             settled = True
             breaker.succeeded()
             account.keys.worked(key)
             call.end("ok")
+            return called
         except ProviderError as error:
             settled = True
             if error.kind in _BROKEN:
@@ -267,21 +265,21 @@ class Caller:
 
     async def _send(self, call: _Call, sink: Sink) -> Called:
         account, script = call.order.account, call.order.script
-        provider = account.provider
-        with _own_faults(account):
+        provider, own_faults = account.provider, _OwnFaults(account)
+        with own_faults:
             request = provider.request(script, call.key.value, self._wall())
         async with self._transport.send(request, account.timeouts) as answering:
             head = answering.head
             if head.status >= 300:
                 body = await answering.beginning(ERROR_BYTES_READ)
-                with _own_faults(account):
+                with own_faults:
                     # Before the message is cut to its length, and perhaps the key with it.
                     error = provider.error(head, _without(call.key.value, body))
                 raise error
             call.billed = True
-            with _own_faults(account):
+            with own_faults:
                 reader = provider.response(script, head)
-            receiving = _Receiving(call, reader, sink)
+            receiving = _Receiving(call, reader, sink, own_faults)
             async for data in answering.chunks():
                 await receiving.feed(data)
         delivered = call.delivered = await receiving.finish()
@@ -302,16 +300,16 @@ class Caller:
 class _Receiving:
     """The body of one answer on its way into the sink."""
 
-    def __init__(self, call: _Call, reader: Reader, sink: Sink) -> None:
+    def __init__(self, call: _Call, reader: Reader, sink: Sink, own_faults: _OwnFaults) -> None:
         self._call = call
-        self._account = call.order.account
+        self._own_faults = own_faults
         self._reader = reader
         self._sink = sink
         self._held = 0
         self.form = reader.form
 
     async def feed(self, data: bytes) -> None:
-        with _own_faults(self._account):
+        with self._own_faults:
             audio = self._reader.feed(data)
         if audio:
             await self._write(audio)
@@ -319,7 +317,7 @@ class _Receiving:
             self._held += len(data)
 
     async def finish(self) -> Delivered:
-        with _own_faults(self._account):
+        with self._own_faults:
             if self._held > THREAD_BYTES:
                 delivered = await asyncio.to_thread(self._reader.finish)
             else:
@@ -414,7 +412,7 @@ def _without(key: Secret | None, words: AnyStr) -> AnyStr:
     return words.replace(value.encode(), b"***")
 
 
-class _own_faults:  # noqa: N801
+class _OwnFaults:
     """Turns what the provider's own code raises unforeseen into a failure of the provider."""
 
     def __init__(self, account: Account) -> None:

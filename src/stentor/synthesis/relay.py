@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from stentor.audio.form import AudioForm
 from stentor.audio.probe import byte_seconds
@@ -90,7 +92,9 @@ async def relay(
         call = await _call(speech, number, speaker, rules, log, folder)
         if call is None:
             return Remainder(
-                replace(speech, targets=speech.targets[number:], skipped=()), None, error
+                msgspec.structs.replace(speech, targets=speech.targets[number:], skipped=()),
+                None,
+                error,
             )
         order, part = call
         file = functools.partial(_file, folder, number, order)
@@ -108,12 +112,16 @@ async def relay(
             raise
         if sink.given_away:
             return None
-        rest = replace(speech, targets=speech.targets[number:], skipped=())
         assert sink.file is not None
-        return Remainder(rest, sink.file.take(called, log.entries), error)
+        return Remainder(_from(speech, number), sink.file.take(called, log.entries), error)
     assert error is not None
     error.attempts = log.entries
     raise error
+
+
+def _from(speech: Speech, number: int) -> Speech:
+    """The request without its first targets."""
+    return msgspec.structs.replace(speech, targets=speech.targets[number:], skipped=())
 
 
 async def _call(

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct
+
 from stentor.contract import SpeakerVoice
 from stentor.engines.base import EngineError, Pronunciation, Spoken, Utterance
 from stentor.routing.targets import LocalTarget, Target, language_base
@@ -57,8 +59,7 @@ class Voiced:
     release: Callable[[], Awaitable[None]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """A text, divided as a target wants it.
 
     Attributes:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stentor.text.markup.marked import Style
 from stentor.text.segments import Segment
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What fits into one call.
 
     Attributes:
@@ -36,8 +36,7 @@ class Limits:
         return min((limit for limit in limits if limit), default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Struct, frozen=True):
     """What is spoken in one call.
 
     Attributes:
