@@ -134,7 +134,7 @@ class Speaking:
         speaker = DirectSpeaker(self._engines, self._caller, flow, self._spool, underway, there)
         task = underway.task = asyncio.create_task(
             self._synthesizer.render(
-                speech, path, speaker=speaker, listener=underway, log=underway.log
+                speech, path, speaker=speaker, listener=underway, log=underway.log, hurried=True
             ),
             name=flow.job,
         )
