@@ -30,8 +30,7 @@ def run() -> list[Row]:
     with serving() as address:
         client = HTTPConnection(address)
         for sentences in LENGTHS:
-            for response_format in FORMATS:
-                rows.append(_row(client, bare, model, sentences, response_format))
+            rows += [_row(client, bare, model, sentences, each) for each in FORMATS]
     return rows
 
 

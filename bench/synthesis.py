@@ -72,12 +72,10 @@ async def _alternate(bare: _Bare) -> tuple[dict[str, list[float]], float]:
             store = await SqliteStore.open(folder / "jobs.db")
             blobs = BlobStore.open(None, folder / "segments")
             checkpoints = Checkpoints(
-                voices.pool, voices.caller, store.segments, blobs, folder, shared=False
+                voices.engines, voices.caller, store.segments, blobs, folder, shared=False
             )
             for round_ in range(ROUNDS + 1):
-                direct = DirectSpeaker(
-                    voices.pool, voices.caller, Flow("", "bench"), folder / "take"
-                )
+                direct = DirectSpeaker(voices.engines, voices.caller, Flow("", "bench"), folder)
                 seconds, spent = await _render(voices, direct, folder)
                 flow = Flow("", await _begin(store))
                 keeping = checkpoints.speaker(flow, private=True, before_each=_at_once)

@@ -16,23 +16,33 @@ from stentor.routing.transport import Timeouts
 from stentor.secret import Secret
 
 
-def open_accounts(config: Config, environ: Mapping[str, str] = os.environ) -> dict[str, Account]:
+def share(whole: int, shares: int) -> int:
+    """One of so many equal shares of a limit, none of them less than 1 unless the whole is 0."""
+    return -(-whole // shares)
+
+
+def open_accounts(
+    config: Config, environ: Mapping[str, str] = os.environ, *, shares: int = 1
+) -> dict[str, Account]:
     """The enabled providers, by name.
 
     Args:
+        shares: among how many processes their limits are divided.
         environ: has the vendors' own variables, for providers whose table has no key.
 
     Raises:
         ConfigError: a provider is of no known type, lacks its key, or has an option wrong.
     """
     return {
-        name: _account(name, table, config, environ)
+        name: _account(name, table, config, environ, shares)
         for name, table in config.providers.named.items()
         if table.enabled
     }
 
 
-def _account(name: str, table: Table, config: Config, environ: Mapping[str, str]) -> Account:
+def _account(
+    name: str, table: Table, config: Config, environ: Mapping[str, str], shares: int
+) -> Account:
     provider = _provider(name, table)
     routing = config.routing
     return Account(
@@ -52,9 +62,9 @@ def _account(name: str, table: Table, config: Config, environ: Mapping[str, str]
             breaker_failures=routing.breaker_failures,
             breaker_s=routing.breaker_seconds,
         ),
-        concurrency=table.concurrency,
-        requests_per_minute=table.requests_per_minute,
-        characters_per_minute=table.characters_per_minute,
+        concurrency=share(table.concurrency or provider.concurrency, shares),
+        requests_per_minute=share(table.requests_per_minute, shares),
+        characters_per_minute=share(table.characters_per_minute, shares),
         max_segment_chars=table.max_segment_chars,
         prices=prices(provider.type, table.prices),
     )

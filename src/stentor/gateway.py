@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
+import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ import structlog
 import uuid_utils
 from filelock import FileLock, Timeout
 
-from stentor.accounts import open_accounts
+from stentor.accounts import open_accounts, share
 from stentor.align import Aligner, is_installed
 from stentor.blobs import BlobStore
 from stentor.config import Config, ConfigError, alias_targets
@@ -22,6 +24,7 @@ from stentor.disk import DiskGuard
 from stentor.engines.base import ModelNotes
 from stentor.engines.catalogue import find_models
 from stentor.engines.pool import EnginePool
+from stentor.engines.speaker import Engines
 from stentor.engines.worker import Hello
 from stentor.jobs.checkpoints import Checkpoints
 from stentor.jobs.feed import JobFeed
@@ -32,6 +35,9 @@ from stentor.jobs.sweeper import Sweeper
 from stentor.jobs.work import Work, suspects
 from stentor.lexicon.dictionaries import Dictionaries
 from stentor.lexicon.sqlite import SqliteDictionaries
+from stentor.processes.link import Link
+from stentor.processes.member import BorrowedEngines, Member
+from stentor.processes.messages import Ended
 from stentor.routing.caller import Caller
 from stentor.routing.catalogue import Catalogue
 from stentor.routing.transport import Transport
@@ -48,6 +54,9 @@ from stentor.webhooks.store import DeliveryStore
 
 log = structlog.get_logger(__name__)
 
+SPOOL = "spool"
+_SPOOL = re.compile(rf"{SPOOL}(-[0-9]+)?")
+
 DEFAULT_BASE_URL = "http://127.0.0.1:8080"
 
 
@@ -60,7 +69,7 @@ class Voices:
     """The part that speaks; enough for the command line, which needs no jobs."""
 
     catalogue: Catalogue
-    pool: EnginePool
+    engines: Engines
     caller: Caller
     live_voices: LiveVoices
     synthesizer: Synthesizer
@@ -69,16 +78,24 @@ class Voices:
 
 @dataclass(frozen=True, slots=True)
 class Webhooks:
-    """Who is called when jobs have ended, and what came of it."""
+    """Who is called when jobs have ended, and what came of it.
+
+    Attributes:
+        notify: says that there is something new to deliver.
+    """
 
     endpoints: Endpoints
     store: DeliveryStore
-    deliverer: Deliverer
+    notify: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The whole server but HTTP."""
+    """The whole server but HTTP.
+
+    Attributes:
+        on_end: says that a job has ended, or that a delivery is due.
+    """
 
     config: Config
     voices: Voices
@@ -90,6 +107,7 @@ class Gateway:
     webhooks: Webhooks
     dictionaries: Dictionaries
     speaking: Speaking
+    on_end: Callable[[], None]
 
     @property
     def draining(self) -> bool:
@@ -104,29 +122,24 @@ class Gateway:
 
 
 @asynccontextmanager
-async def open_voices(config: Config, *, warm: bool) -> AsyncIterator[Voices]:
+async def open_voices(
+    config: Config, *, warm: bool, engines: Engines | None = None, shares: int = 1
+) -> AsyncIterator[Voices]:
     """Find the models, start the engine pool, and end it again.
 
     Args:
         warm: start the engine processes now rather than at the first utterance.
+        engines: to use instead of a pool of one's own.
+        shares: among how many processes the vendors' limits are divided.
 
     Raises:
         ConfigError: a configured provider cannot be used.
     """
     from stentor.audio.settings import EncoderSettings
 
-    accounts = open_accounts(config)
+    accounts = open_accounts(config, shares=shares)
     aligner = _aligner(config)
     found: ModelNotes = find_models(config)
-    engines = config.engines
-    first = found.models[0] if found.models else None
-    hello = Hello(
-        models=list(found.models),
-        niceness=engines.niceness,
-        threads=engines.threads_per_worker,
-        preload=f"{first.engine}/{first.name}" if first and engines.preload else None,
-    )
-    pool = EnginePool(hello, engines.workers or _cores(), engines.segment_timeout_seconds)
     synthesizer = Synthesizer(
         encoder=EncoderSettings(
             mp3_kbps=config.audio.mp3_kbps,
@@ -138,8 +151,12 @@ async def open_voices(config: Config, *, warm: bool) -> AsyncIterator[Voices]:
     )
     transport = Transport()
     live_voices = LiveVoices(transport, config.routing.voices_cache_seconds)
-    pool.start(warm=warm and first is not None and engines.preload)
-    try:
+    async with AsyncExitStack() as stack:
+        stack.callback(synthesizer.close)
+        stack.push_async_callback(transport.close)
+        stack.push_async_callback(live_voices.close)
+        if engines is None:
+            engines = await stack.enter_async_context(_pool(config, found, warm=warm))
         catalogue = Catalogue(
             found.models,
             accounts,
@@ -153,17 +170,35 @@ async def open_voices(config: Config, *, warm: bool) -> AsyncIterator[Voices]:
         )
         yield Voices(
             catalogue,
-            pool,
+            engines,
             Caller(transport),
             live_voices,
             synthesizer,
             catalogue.notes,
         )
+
+
+def engine_count(config: Config) -> int:
+    """How many engine processes there are."""
+    return config.engines.workers or _cores()
+
+
+@asynccontextmanager
+async def _pool(config: Config, found: ModelNotes, *, warm: bool) -> AsyncIterator[EnginePool]:
+    engines = config.engines
+    first = found.models[0] if found.models else None
+    hello = Hello(
+        models=list(found.models),
+        niceness=engines.niceness,
+        threads=engines.threads_per_worker,
+        preload=f"{first.engine}/{first.name}" if first and engines.preload else None,
+    )
+    pool = EnginePool(hello, engine_count(config), engines.segment_timeout_seconds)
+    pool.start(warm=warm and first is not None and engines.preload)
+    try:
+        yield pool
     finally:
         await pool.close()
-        await live_voices.close()
-        await transport.close()
-        synthesizer.close()
 
 
 @asynccontextmanager
@@ -184,83 +219,239 @@ async def open_gateway(
         _hold(data_dir, stack)
         store = await SqliteStore.open(data_dir / "stentor.db")
         stack.push_async_callback(store.close)
-        spool = data_dir / "spool"
-        spool.mkdir(mode=0o700, exist_ok=True)
         # What was at work there may have caused the crash; what else was claimed has not.
         released = await store.release_all(
-            suspects(spool), error="the server stopped while it ran the job"
+            set().union(*map(suspects, spools(data_dir))),
+            error="the server stopped while it ran the job",
         )
         if released:
             log.info("jobs.taken_up_again", jobs=released)
-        audio_url = config.storage.audio_url
-        blobs = BlobStore.open(audio_url, data_dir / "audio")
-        segments = BlobStore.open(audio_url, data_dir / "segments", part="segments")
-        voices = await stack.enter_async_context(open_voices(config, warm=True))
-        guard = DiskGuard(data_dir, config.storage.min_free_bytes)
-        feed = JobFeed()
-        stack.callback(feed.close)
-        webhooks = _webhooks(config, store, blobs, base_url)
-        webhooks.deliverer.start()
-        stack.push_async_callback(webhooks.deliverer.close)
-        dictionaries = Dictionaries(SqliteDictionaries(store.writer, store.reader))
-        log_ms = config.jobs.webhook_log_seconds * 1000
-        sweeper = Sweeper(
-            store,
-            blobs,
-            store.segments,
-            segments,
-            interval_s=config.jobs.sweep_interval_seconds,
-            cache_bytes=config.cache.max_bytes,
-            cache_age_ms=config.cache.max_age_seconds * 1000,
-            short_of_room=lambda: audio_url is None and guard.full,
-            more=[lambda now_ms: webhooks.store.purge(now_ms - log_ms), dictionaries.purge],
-        )
+        parts = _Parts.open(config, store, base_url)
+        sweeper = parts.sweeper()
+        deliverer = parts.deliverer()
 
         def on_end() -> None:
             sweeper.notify()
-            webhooks.deliverer.notify()
+            deliverer.notify()
 
+        voices = await stack.enter_async_context(
+            open_voices(config, warm=True, shares=config.server.processes)
+        )
+        deliverer.start()
+        stack.push_async_callback(deliverer.close)
+        gateway = await stack.enter_async_context(
+            parts.gateway(
+                voices,
+                name=worker_name(),
+                spool=spool_folder(data_dir),
+                on_end=on_end,
+                webhooks_notify=deliverer.notify,
+            )
+        )
+        sweeper.start()
+        stack.push_async_callback(sweeper.close)
+        yield gateway
+
+
+@asynccontextmanager
+async def open_member(
+    config: Config, link: Link, *, name: str, number: int, on_alone: Callable[[], None]
+) -> AsyncIterator[Gateway]:
+    """What serves in a process besides the first: it takes jobs, but has no engines of its own.
+
+    Args:
+        link: to the first process, which must have opened the store.
+        name: who holds this process's leases.
+        number: of the process, from 1.
+        on_alone: called when the first process is gone.
+    """
+    data_dir = config.data_dir
+    async with AsyncExitStack() as stack:
+        store = await SqliteStore.open(data_dir / "stentor.db")
+        stack.push_async_callback(store.close)
+        engines = BorrowedEngines(link, engine_count(config))
+        voices = await stack.enter_async_context(
+            open_voices(config, warm=False, engines=engines, shares=config.server.processes)
+        )
+        tell_of_end = functools.partial(link.send, Ended())
+        gateway = await stack.enter_async_context(
+            _Parts.open(config, store, DEFAULT_BASE_URL).gateway(
+                voices,
+                name=name,
+                spool=spool_folder(data_dir, number),
+                on_end=tell_of_end,
+                webhooks_notify=tell_of_end,
+            )
+        )
+        member = Member(
+            link,
+            gateway.feed,
+            engines,
+            on_cancelled=gateway.runner.stop,
+            on_submitted=gateway.runner.wake,
+        )
+        gateway.feed.peers = member
+        hearing = asyncio.create_task(_hear(member, on_alone), name="member")
+        try:
+            yield gateway
+        finally:
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)
+
+
+async def _hear(member: Member, on_alone: Callable[[], None]) -> None:
+    await member.run()
+    on_alone()
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What every server process has, over one open store."""
+
+    config: Config
+    store: SqliteStore
+    blobs: BlobStore
+    segments: BlobStore
+    guard: DiskGuard
+    endpoints: Endpoints
+    deliveries: DeliveryStore
+    dictionaries: Dictionaries
+    base_url: str
+
+    @classmethod
+    def open(cls, config: Config, store: SqliteStore, base_url: str) -> _Parts:
+        audio_url, data_dir = config.storage.audio_url, config.data_dir
+        return cls(
+            config,
+            store,
+            BlobStore.open(audio_url, data_dir / "audio"),
+            BlobStore.open(audio_url, data_dir / "segments", part="segments"),
+            DiskGuard(data_dir, config.storage.min_free_bytes),
+            Endpoints(config.webhooks),
+            SqliteDeliveries(store.writer, store.reader),
+            Dictionaries(SqliteDictionaries(store.writer, store.reader)),
+            config.server.public_url or base_url,
+        )
+
+    def sweeper(self) -> Sweeper:
+        config, guard = self.config, self.guard
+        log_ms = config.jobs.webhook_log_seconds * 1000
+        return Sweeper(
+            self.store,
+            self.blobs,
+            self.store.segments,
+            self.segments,
+            interval_s=config.jobs.sweep_interval_seconds,
+            cache_bytes=config.cache.max_bytes,
+            cache_age_ms=config.cache.max_age_seconds * 1000,
+            short_of_room=lambda: config.storage.audio_url is None and guard.full,
+            more=[
+                lambda now_ms: self.deliveries.purge(now_ms - log_ms),
+                self.dictionaries.purge,
+            ],
+        )
+
+    def deliverer(self) -> Deliverer:
+        return Deliverer(
+            self.deliveries, self.blobs, self.endpoints, Sender(), base_url=self.base_url
+        )
+
+    @asynccontextmanager
+    async def gateway(
+        self,
+        voices: Voices,
+        *,
+        name: str,
+        spool: Path,
+        on_end: Callable[[], None],
+        webhooks_notify: Callable[[], None],
+    ) -> AsyncIterator[Gateway]:
+        """Begin to take jobs; stop at the end."""
+        config, store = self.config, self.store
+        feed = JobFeed()
+        checkpoints = Checkpoints(
+            voices.engines,
+            voices.caller,
+            store.segments,
+            self.segments,
+            spool,
+            shared=config.cache.shared,
+        )
         runner = JobRunner(
             store,
             Work(
-                blobs,
+                self.blobs,
                 voices.synthesizer,
                 voices.catalogue,
-                Checkpoints(
-                    voices.pool,
-                    voices.caller,
-                    store.segments,
-                    segments,
-                    spool,
-                    shared=config.cache.shared,
-                ),
-                dictionaries,
-                guard,
+                checkpoints,
+                self.dictionaries,
+                self.guard,
                 spool=spool,
                 max_input_chars=config.server.max_input_chars,
                 when_full=config.storage.when_full,
             ),
             feed,
-            guard,
-            name=f"{socket.gethostname()}-{os.getpid()}-{uuid_utils.uuid4().hex[:8]}",
-            concurrency=config.jobs.concurrency,
-            express_concurrency=config.jobs.express_concurrency,
+            self.guard,
+            name=name,
+            concurrency=share(config.jobs.concurrency, config.server.processes),
+            express_concurrency=share(config.jobs.express_concurrency, config.server.processes),
             lease_ms=config.jobs.lease_seconds * 1000,
             max_attempts=config.jobs.max_attempts,
             when_full=config.storage.when_full,
             on_end=on_end,
         )
-        runner.start()
-        stack.push_async_callback(runner.close)
-        sweeper.start()
-        stack.push_async_callback(sweeper.close)
         speaking = Speaking(
-            voices.synthesizer, voices.pool, voices.caller, speaking_rules(config), feed, spool
+            voices.synthesizer,
+            voices.engines,
+            voices.caller,
+            speaking_rules(config),
+            feed,
+            spool,
         )
-        stack.push_async_callback(speaking.close)
-        yield Gateway(
-            config, voices, store, blobs, runner, feed, guard, webhooks, dictionaries, speaking
-        )
+        runner.start()
+        try:
+            yield Gateway(
+                config,
+                voices,
+                store,
+                self.blobs,
+                runner,
+                feed,
+                self.guard,
+                Webhooks(self.endpoints, self.deliveries, webhooks_notify),
+                self.dictionaries,
+                speaking,
+                on_end,
+            )
+        finally:
+            await speaking.close()
+            await runner.close()
+            feed.close()
+
+
+def worker_name(number: int = 0) -> str:
+    """A name for a process's leases that no other process and no other start has.
+
+    Args:
+        number: of the process, the first being 0, which is the one that asks.
+    """
+    return f"{socket.gethostname()}-{os.getpid()}-{number}-{uuid_utils.uuid4().hex[:8]}"
+
+
+def spool_folder(data_dir: Path, number: int = 0) -> Path:
+    """Where a process's files in the making are, made if need be.
+
+    Args:
+        number: of the process, the first being 0.
+    """
+    folder = data_dir / (f"{SPOOL}-{number}" if number else SPOOL)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def spools(data_dir: Path) -> list[Path]:
+    """The folders of all processes that there ever were."""
+    return [one for one in data_dir.iterdir() if _SPOOL.fullmatch(one.name) and one.is_dir()]
 
 
 def speaking_rules(config: Config) -> Rules:
@@ -289,19 +480,6 @@ def _aligner(config: Config) -> Aligner | None:
     if not (model / "model.bin").is_file():
         raise ConfigError(f"[alignment] model: {model} is no folder of a Whisper model")
     return Aligner(model)
-
-
-def _webhooks(config: Config, store: SqliteStore, blobs: BlobStore, base_url: str) -> Webhooks:
-    endpoints = Endpoints(config.webhooks)
-    deliveries = SqliteDeliveries(store.writer, store.reader)
-    deliverer = Deliverer(
-        deliveries,
-        blobs,
-        endpoints,
-        Sender(),
-        base_url=config.server.public_url or base_url,
-    )
-    return Webhooks(endpoints, deliveries, deliverer)
 
 
 def _hold(data_dir: Path, stack: AsyncExitStack) -> None:

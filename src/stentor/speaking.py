@@ -138,6 +138,7 @@ class Speaking:
             ),
             name=flow.job,
         )
+        self._feed.set_here(flow.job, True)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda _: self._feed.notify(flow.job))
@@ -150,6 +151,7 @@ class Speaking:
     async def _tidy_up(self, task: asyncio.Task[Rendered], id_: str, path: Path) -> None:
         await asyncio.gather(task, return_exceptions=True)
         self._feed.set_live(id_, None)
+        self._feed.set_here(id_, False)
         await asyncio.to_thread(remove_all, path)
 
     async def drain(self, timeout_s: float) -> None:

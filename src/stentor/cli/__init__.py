@@ -93,6 +93,9 @@ def serve(
     *,
     host: Annotated[str | None, Parameter(help="Address to listen on.")] = None,
     port: Annotated[int | None, Parameter(help="TCP port to listen on; 0 takes any.")] = None,
+    processes: Annotated[
+        int | None, Parameter(help="Server processes, over one store and one set of engines.")
+    ] = None,
     data_dir: DataDir = None,
     config: ConfigFile = None,
     allow_unauthenticated: Annotated[
@@ -114,6 +117,7 @@ def serve(
         {
             "server.host": host,
             "server.port": port,
+            "server.processes": processes,
             "server.allow_unauthenticated": allow_unauthenticated or None,
             "storage.data_dir": data_dir,
         },

@@ -56,7 +56,7 @@ async def kept_parts(folder: Path, voices: Voices) -> AsyncIterator[KeptSpeaker]
         await store.claim("book", _LEASE_MS, now_ms(), 1_000_000)
         segments = BlobStore.open(None, folder / "segments")
         checkpoints = Checkpoints(
-            voices.pool, voices.caller, store.segments, segments, spool, shared=True
+            voices.engines, voices.caller, store.segments, segments, spool, shared=True
         )
         yield checkpoints.speaker(Flow("", job.id), private=False, before_each=_at_once)
     finally:

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 import uvicorn
 
+from stentor.cli.members import Members
 from stentor.config import Config
 from stentor.gateway import Gateway, open_gateway
 from stentor.http.app import build_app
@@ -27,6 +28,8 @@ log = structlog.get_logger(__name__)
 BACKLOG = 2048
 # How long answers that are still being read when the server ends may go on.
 GRACE_S = 5
+# How much longer than that the other processes may take to end.
+MEMBER_GRACE_S = 5
 # After how many new objects, younger generations and so on the collector looks at a generation.
 COLLECTOR = (20_000, 20, 50)
 
@@ -48,9 +51,12 @@ class _Stopping:
     While jobs end, the server goes on to answer; only new jobs are refused.
     """
 
-    def __init__(self, gateway: Gateway, server: uvicorn.Server) -> None:
+    def __init__(
+        self, gateway: Gateway, server: uvicorn.Server, members: Members | None = None
+    ) -> None:
         self._gateway = gateway
         self._server = server
+        self._members = members
         self._told = asyncio.Event()
 
     def on_signal(self) -> None:
@@ -62,7 +68,9 @@ class _Stopping:
     async def run(self) -> None:
         await self._told.wait()
         try:
-            await self._gateway.drain()
+            await asyncio.gather(
+                self._gateway.drain(), *([self._members.stop()] if self._members else [])
+            )
         except Exception:
             # Whatever keeps jobs from ending, the next start takes them up again.
             log.exception("server.drain_failed")
@@ -103,19 +111,37 @@ async def _serve(config: Config) -> None:
     bound = bind(config.server.host, config.server.port)
     with bound:
         async with open_gateway(config, base_url=_address(bound)) as gateway:
-            server = _Server(uvicorn.Config(build_app(gateway), **server_options(config)))
-            stopping = _Stopping(gateway, server)
-            loop = asyncio.get_running_loop()
-            for signal_ in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(signal_, stopping.on_signal)
-            _relieve_collector()
-            _greet(gateway, bound)
-            waiting = asyncio.create_task(stopping.run(), name="stopping")
+            stop_s = config.server.drain_seconds + GRACE_S + MEMBER_GRACE_S
+            members = Members(config, gateway, bound, stop_s=stop_s)
+            members.start()
             try:
-                await server.serve(sockets=[bound])
+                await serve_gateway(config, gateway, bound, members)
             finally:
-                waiting.cancel()
-                await asyncio.gather(waiting, return_exceptions=True)
+                await members.kill()
+
+
+async def serve_gateway(
+    config: Config, gateway: Gateway, bound: socket.socket, members: Members | None = None
+) -> None:
+    """Serve an open gateway until a signal says to stop.
+
+    Args:
+        members: other processes, which are to stop first; None if this is one of them.
+    """
+    server = _Server(uvicorn.Config(build_app(gateway), **server_options(config)))
+    stopping = _Stopping(gateway, server, members)
+    loop = asyncio.get_running_loop()
+    for signal_ in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signal_, stopping.on_signal)
+    _relieve_collector()
+    if members is not None:
+        _greet(gateway, bound)
+    waiting = asyncio.create_task(stopping.run(), name="stopping")
+    try:
+        await server.serve(sockets=[bound])
+    finally:
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
 
 
 def _relieve_collector() -> None:

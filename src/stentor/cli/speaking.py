@@ -180,7 +180,9 @@ async def _render(
             lexicons=order.lexicons,
         )
         async with AsyncExitStack() as stack:
-            speaker: Speaker = DirectSpeaker(voices.pool, voices.caller, Flow("", "say"), path)
+            speaker: Speaker = DirectSpeaker(
+                voices.engines, voices.caller, Flow("", "say"), path.parent
+            )
             if order.parts is not None:
                 speaker = await stack.enter_async_context(kept_parts(order.parts, voices))
             bar = stack.enter_context(_bar())

@@ -26,6 +26,15 @@ class Server(Section, frozen=True):
     port: Annotated[
         int, Meta(ge=0, le=65_535, description="TCP port to listen on; 0 takes any free one")
     ] = 8080
+    processes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="Server processes, over one store and one set of engines; limits of jobs "
+            "and of vendors are divided among them",
+        ),
+    ] = 1
     allow_unauthenticated: Annotated[
         bool, Meta(description="Serve beyond loopback without caller keys")
     ] = False

@@ -47,7 +47,7 @@ class _WebhooksApi:
     def __init__(self, webhooks: Webhooks, keys: Keys) -> None:
         self._endpoints = webhooks.endpoints
         self._store = webhooks.store
-        self._deliverer = webhooks.deliverer
+        self._notify = webhooks.notify
         self._keys = keys
 
     async def endpoints(self, request: Request) -> Response:
@@ -73,7 +73,7 @@ class _WebhooksApi:
         if name not in self._endpoints.of(owner):
             raise not_found("there is no such webhook", code="webhook_not_found")
         await self._store.enable(name, now_ms())
-        self._deliverer.notify()
+        self._notify()
         return json_response(WebhookEndpoint(name, shown_url(self._endpoints[name]), enabled=True))
 
     async def list_deliveries(self, request: Request) -> Response:
@@ -121,7 +121,7 @@ class _WebhooksApi:
             )
         if not await self._store.redeliver(delivery_id, owner, now_ms()):
             raise no_such_delivery()
-        self._deliverer.notify()
+        self._notify()
         return json_response(await self._find(delivery_id, owner), 202)
 
     async def _find(self, delivery_id: str, owner: str) -> WebhookDelivery:

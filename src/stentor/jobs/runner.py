@@ -117,6 +117,13 @@ class JobRunner:
     def notify(self) -> None:
         """Say that a job was submitted, so that it need not wait for the next look."""
         self._wake.set()
+        peers = self._feed.peers
+        if peers is not None and len(self._running) >= self._concurrency:
+            peers.submitted()
+
+    def wake(self) -> None:
+        """Say that another process has submitted a job that it has no place for."""
+        self._wake.set()
 
     def attempts(self, job_id: str) -> tuple[Attempt, ...]:
         """What was tried so far for a job that runs here."""
@@ -124,10 +131,17 @@ class JobRunner:
         return progressing.log.entries if progressing is not None else ()
 
     def cancel(self, job_id: str) -> None:
-        """Stop working on a job, if it runs here. Its end must be in the store already."""
+        """Stop working on a job, wherever it runs. Its end must be in the store already."""
+        if job_id not in self._running and self._feed.peers is not None:
+            self._feed.peers.cancelled(job_id)
+        self.stop(job_id)
+        self._ended(job_id)
+
+    def stop(self, job_id: str) -> None:
+        """Stop working on a job, if it runs here, and tell those who follow it here."""
         if task := self._running.get(job_id):
             task.cancel()
-        self._ended(job_id)
+        self._feed.set_live(job_id, None)
 
     def _ended(self, job_id: str) -> None:
         self._feed.set_live(job_id, None)
@@ -167,12 +181,14 @@ class JobRunner:
     def _begin(self, job: JobRecord) -> None:
         task = asyncio.create_task(self._attempt(job), name=f"job-{job.id}")
         self._running[job.id] = task
+        self._feed.set_here(job.id, True)
         task.add_done_callback(functools.partial(self._done, job.id))
         self._feed.notify(job.id)
 
     def _done(self, job_id: str, task: asyncio.Task[None]) -> None:
         if self._running.get(job_id) is task:
             del self._running[job_id]
+            self._feed.set_here(job_id, False)
             self._express.discard(job_id)
         self._wake.set()
 

@@ -145,6 +145,11 @@ class SqliteStore:
     async def release(self, worker: str) -> int:
         return await self.writer.call(lambda connection: operations.release(connection, worker))
 
+    async def abandon(self, worker: str, suspects: Collection[str] = (), *, error: str = "") -> int:
+        return await self.writer.call(
+            lambda connection: operations.abandon(connection, worker, suspects, error)
+        )
+
     async def release_all(self, suspects: Collection[str] = (), *, error: str = "") -> int:
         return await self.writer.call(
             lambda connection: operations.release_all(connection, suspects, error)

@@ -140,6 +140,19 @@ def release_job(
     )
 
 
+def abandon(
+    connection: sqlite3.Connection, worker: str, suspects: Collection[str], error: str
+) -> int:
+    connection.execute(
+        """
+        UPDATE jobs SET strikes = strikes + 1, last_error = ?
+        WHERE id IN (SELECT value FROM json_each(?)) AND status = 'processing' AND lease_owner = ?
+        """,
+        (error, array(suspects), worker),
+    )
+    return release(connection, worker)
+
+
 def release_all(connection: sqlite3.Connection, suspects: Collection[str], error: str) -> int:
     connection.execute(
         """

@@ -174,6 +174,16 @@ class JobStore(Protocol):
         """Make all that this worker is processing pending again; returns how many. No strikes."""
         ...
 
+    async def abandon(self, worker: str, suspects: Collection[str] = (), *, error: str = "") -> int:
+        """Make all that a worker was processing pending again, which is gone; returns how many.
+
+        Args:
+            suspects: ids of jobs that may have been its end: a strike for each of them that it
+                was processing.
+            error: kept as the suspects' last error.
+        """
+        ...
+
     async def release_all(self, suspects: Collection[str] = (), *, error: str = "") -> int:
         """Make all that anyone is processing pending again; returns how many.
 
