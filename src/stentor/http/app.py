@@ -19,6 +19,7 @@ from stentor.contract import SPEECH_PATH, Health, ModelList
 from stentor.errors import CLIENT_CLOSED_REQUEST, SpeechError
 from stentor.gateway import Gateway
 from stentor.http.dictionaries import dictionary_routes
+from stentor.http.elevenlabs.routes import elevenlabs_routes
 from stentor.http.failures import as_speech_error
 from stentor.http.headers import read_headers
 from stentor.http.jobs import JobsApi
@@ -88,6 +89,7 @@ def build_app(gateway: Gateway) -> ASGIApp:
             Route(f"{JOBS_PATH}/{{job_id}}/events", jobs.events, methods=["GET"]),
             *webhook_routes(gateway.webhooks, keys),
             *dictionary_routes(gateway, keys),
+            elevenlabs_routes(gateway, keys),
             Route("/v1/models", models),
             Route("/v1/audio/voices", voices),
             Route("/health", health),

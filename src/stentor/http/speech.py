@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 from uuid import uuid4
 
@@ -68,18 +69,18 @@ def _answer(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow)
 
     async def make(sending: Sending) -> None:
         async with gateway.speaking.speak(speech, flow) as underway:
-            voice = _Voice(gateway, stored, underway)
+            voice = Hearing(gateway, stored, underway)
             if stored.speech.stream_format == "sse":
                 await _send_events(sending, voice)
             elif stored.speech.with_timestamps:
                 await sending.instead(raw_json_response(await voice.whole()))
             else:
-                await _send_audio(sending, voice)
+                await send_audio(sending, voice)
 
     return streamed(make)
 
 
-class _Voice:
+class Hearing:
     """What a rendering gives, as it comes."""
 
     def __init__(self, gateway: Gateway, stored: StoredRequest, underway: Underway) -> None:
@@ -133,6 +134,14 @@ class _Voice:
         Raises:
             SpeechError: it failed.
         """
+        return await asyncio.to_thread(encode, await self.complete())
+
+    async def complete(self) -> SpeechResult:
+        """The result with its audio.
+
+        Raises:
+            SpeechError: it failed.
+        """
         with self._follow() as follow:
             while not self._underway.task.done():
                 _unless_closing(follow)
@@ -162,8 +171,8 @@ class _Voice:
         milliseconds = round((time.monotonic() - self._began) * 1000)
         return speech_result(self._stored, self._rendered(), milliseconds)
 
-    def _with_audio(self, rendered: Rendered) -> bytes:
-        return encode(msgspec.structs.replace(self.result(), audio=rendered.path.read_bytes()))
+    def _with_audio(self, rendered: Rendered) -> SpeechResult:
+        return msgspec.structs.replace(self.result(), audio=rendered.path.read_bytes())
 
     def _follow(self) -> Follow:
         return Follow(self._gateway, self._underway.id, "")
@@ -192,12 +201,15 @@ class _Voice:
         )
 
 
-async def _send_audio(sending: Sending, voice: _Voice) -> None:
+async def send_audio(
+    sending: Sending, voice: Hearing, more_headers: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Send the audio as it comes; one that breaks off is cut."""
     try:
         async with aclosing(voice.audio()) as pieces:
             async for piece in pieces:
                 if not sending.started:
-                    await sending.start(_headers(voice))
+                    await sending.start({**_headers(voice), **more_headers})
                 await sending.write(piece)
     except SpeechError:
         if sending.started:
@@ -206,14 +218,14 @@ async def _send_audio(sending: Sending, voice: _Voice) -> None:
     await sending.end()
 
 
-def _headers(voice: _Voice) -> Mapping[str, str]:
+def _headers(voice: Hearing) -> dict[str, str]:
     headers = growing_headers(voice.content_type)
     if voice.size_bytes is not None:
         headers["Content-Length"] = str(voice.size_bytes)
     return headers
 
 
-async def _send_events(sending: Sending, voice: _Voice) -> None:
+async def _send_events(sending: Sending, voice: Hearing) -> None:
     at = 0
     try:
         async with aclosing(voice.audio()) as pieces:

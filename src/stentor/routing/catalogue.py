@@ -87,6 +87,21 @@ class Catalogue:
         ]
         return [*listed.values(), *aliased]
 
+    def has(self, name: str) -> bool:
+        """Whether a request may name this as its model."""
+        return name in self._aliases or self._alive(name)
+
+    def models_with(self, voice: str) -> list[str]:
+        """The models that are known to have a voice, or what its alias stands for; those of this
+        machine first.
+        """
+        return [one.id for one in self._all() if one.voice(voice) in (one.voice_names or ())]
+
+    @property
+    def voice_aliases(self) -> list[str]:
+        """The names of voices that the configuration gives."""
+        return list(self._voices)
+
     def voices(self) -> list[Voice]:
         """All voices of the models in this machine."""
         return [voice for model in self._models.values() for voice in model.voices]
@@ -160,10 +175,11 @@ class Catalogue:
 
     def _all(self) -> Iterator[Target]:
         for model in self._models.values():
-            yield LocalTarget(model, {})
+            name = f"{model.engine}/{model.name}"
+            yield LocalTarget(model, self._voices_of(name))
         for account in self._accounts.values():
             for name in account.models:
-                yield RemoteTarget(account, name, {})
+                yield RemoteTarget(account, name, self._voices_of(f"{account.name}/{name}"))
 
     def _target(self, name: str, param: str) -> Target:
         provider, slash, model = name.partition("/")

@@ -142,7 +142,7 @@ class Synthesizer:
     async def _pass_through(self, rendering: Rendering, parts: Sequence[Part]) -> bool:
         """Let the vendor's own bytes be the file; False if they cannot be."""
         voice, response_format = rendering.voice, rendering.speech.response_format
-        if not isinstance(voice, RemoteVoice) or rendering.speech.request.loudness is not None:
+        if not isinstance(voice, RemoteVoice) or not rendering.speech.may_pass_through:
             return False
         form = voice.passing_through(response_format)
         if form is None:
