@@ -210,9 +210,7 @@ def test_a_malformed_body_is_a_422_that_names_the_field(
 
 @pytest.mark.parametrize("query", ["enable_logging=perhaps", "optimize_streaming_latency=5"])
 def test_a_malformed_query_is_a_422_that_names_the_parameter(server: Server, query: str) -> None:
-    answer = server.client.post(
-        f"/elevenlabs/v1/text-to-speech/joe?{query}", json={"text": TEXT}
-    )
+    answer = server.client.post(f"/elevenlabs/v1/text-to-speech/joe?{query}", json={"text": TEXT})
     assert answer.status_code == 422
     assert answer.json()["detail"]["param"] == query.partition("=")[0]
 

@@ -56,7 +56,7 @@ def timed_stream(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: 
             try:
                 async for data in _whole_samples(hearing):
                     if not sending.started:
-                        headers = growing_headers("application/json")
+                        headers = growing_headers("application/x-ndjson")
                         await sending.start(headers | _told(speech))
                     await _line(sending, ElevenLabsTimedAudio(data))
                 result = await asyncio.to_thread(hearing.result)
