@@ -95,7 +95,7 @@ class Catalogue:
         """The models that are known to have a voice, or what its alias stands for; those of this
         machine first.
         """
-        return [one.id for one in self._all() if one.voice(voice) in (one.voice_names or ())]
+        return [one.id for one in self._all() if one.voice(voice) in _known_names(one)]
 
     @property
     def voice_aliases(self) -> list[str]:
@@ -237,6 +237,13 @@ class Catalogue:
         provider, _, model = name.partition("/")
         account = self._accounts.get(provider)
         return name in self._models or (account is not None and account.has(model))
+
+
+def _known_names(target: Target) -> Sequence[str]:
+    """The voices that are known in advance, be they all or not."""
+    if isinstance(target, RemoteTarget) and target.voice_names is None:
+        return [one.id for one in target.account.provider.known_voices(target.model)]
+    return target.voice_names or ()
 
 
 def _shuffled(options: Sequence[tuple[str, float]], seed: str) -> list[str]:
