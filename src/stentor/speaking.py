@@ -17,6 +17,7 @@ from stentor.shielded import shielded
 from stentor.synthesis.direct import DirectSpeaker
 from stentor.synthesis.files import remove_all
 from stentor.synthesis.render import Synthesizer
+from stentor.synthesis.timeline import Told
 from stentor.synthesis.values import Rendered, Speech
 
 
@@ -29,6 +30,7 @@ class Underway:
         task: the rendering; `SpeechError` when it failed.
         heard: whether bytes have left the server. To be set before they do: from then on, no
             vendor is asked anew, nor another target.
+        told: what was said so far, and when, where timings are wanted; in the order of the text.
         broken: whether the rendering was stopped because what was heard has no continuation.
     """
 
@@ -38,6 +40,7 @@ class Underway:
         self.id = id_
         self.log = AttemptLog()
         self.heard = False
+        self.told: list[Told] = []
         self.broken = False
         self._format = response_format
         self._feed = feed
@@ -46,6 +49,7 @@ class Underway:
         self._feed.set_live(self.id, Live(path, generation, self._format))
 
     def on_abort(self) -> None:
+        self.told.clear()
         self._feed.set_live(self.id, None)
         if self.heard:
             # If there is nothing left to try, it ends with its own error all the same.
@@ -89,7 +93,12 @@ class Speaking:
         speaker = DirectSpeaker(self._engines, self._caller, flow, path, underway)
         task = underway.task = asyncio.create_task(
             self._synthesizer.render(
-                speech, path, speaker=speaker, listener=underway, log=underway.log
+                speech,
+                path,
+                speaker=speaker,
+                listener=underway,
+                log=underway.log,
+                on_told=underway.told.append if speech.request.with_timestamps else None,
             ),
             name=flow.job,
         )

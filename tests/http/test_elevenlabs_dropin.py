@@ -103,11 +103,11 @@ def test_timings_are_of_the_callers_own_characters(client: ElevenLabs, tmp_path:
     assert length - 1 < ends[-1] <= length
 
 
-def test_a_stream_with_timings_has_the_audio_and_a_time_for_every_character(
+def test_a_stream_with_timings_tells_them_as_the_text_is_spoken(
     client: ElevenLabs, tmp_path: Path
 ) -> None:
-    text = story(3)
-    audio, characters, ends = b"", "", [0.0]
+    text = "  " + story(12) + "\n\nIt cost £5. ***\n"
+    audio, characters, said, starts, ends, told = b"", "", "", [0.0], [0.0], 0
     for chunk in client.text_to_speech.stream_with_timestamps(
         "joe", text=text, output_format="pcm_8000"
     ):
@@ -115,9 +115,16 @@ def test_a_stream_with_timings_has_the_audio_and_a_time_for_every_character(
         assert len(piece) % 2 == 0
         audio += piece
         if chunk.alignment is not None:
+            told += 1
             characters += "".join(chunk.alignment.characters)
+            starts += chunk.alignment.character_start_times_seconds
             ends += chunk.alignment.character_end_times_seconds
+        if chunk.normalized_alignment is not None:
+            said += "".join(chunk.normalized_alignment.characters)
     assert characters == text
+    assert said.endswith("It cost five pounds.")
+    assert told > 2
+    assert starts == sorted(starts)
     assert ends == sorted(ends)
     length = seconds(audio, tmp_path, AudioForm("pcm", 8_000))
     assert length - 1 < ends[-1] <= length

@@ -32,6 +32,7 @@ from stentor.synthesis.files import copied
 from stentor.synthesis.mastering import mix_settings
 from stentor.synthesis.remote import RemoteVoice
 from stentor.synthesis.rendering import Rendering, local_attempt
+from stentor.synthesis.timeline import Told
 from stentor.synthesis.values import Listener, Rendered, Speaker, Speech
 from stentor.synthesis.voices import Parts, Rules, Voiced
 
@@ -83,6 +84,7 @@ class Synthesizer:
         speaker: Speaker,
         listener: Listener,
         log: AttemptLog | None = None,
+        on_told: Callable[[Told], None] | None = None,
     ) -> Rendered:
         """Speak the whole text into a new file.
 
@@ -93,6 +95,8 @@ class Synthesizer:
             path: the file of the first target, overwritten; that of each further target has its
                 number appended. A target that fails leaves its file behind.
             log: where the attempts are told; a new one if left out.
+            on_told: hears what is said when, as it gets into the file; after `listener.on_abort`,
+                from the start.
 
         Raises:
             SpeechError: the text holds nothing to speak, or no target could speak it.
@@ -104,7 +108,7 @@ class Synthesizer:
         for number, target in enumerate(speech.targets):
             started = time.monotonic()
             own = path.with_name(f"{path.name}.{number}") if number else path
-            rendering = Rendering(speech, number, own, speaker, listener, log, self._rules)
+            rendering = Rendering(speech, number, own, speaker, listener, log, self._rules, on_told)
             try:
                 await self._render(rendering)
             except PartFailed as failure:

@@ -18,6 +18,7 @@ from stentor.http.render import encode, json_response
 from stentor.http.speech import Hearing, send_audio
 from stentor.http.streaming import Cut, Sending, growing_headers, streamed
 from stentor.requests import StoredRequest
+from stentor.synthesis.timeline import GrowingTimeline
 from stentor.synthesis.values import Speech
 
 MODEL_HEADER = "x-stentor-model"
@@ -48,19 +49,21 @@ def timed(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow) -
 
 
 def timed_stream(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow) -> ASGIApp:
-    """A document a line: the audio as it is made, at last the timings of all of it."""
+    """A document a line: the audio as it is made, with what is known by then of its timings."""
 
     async def make(sending: Sending) -> None:
         async with gateway.speaking.speak(speech, flow) as underway:
             hearing = Hearing(gateway, stored, underway)
+            timeline = GrowingTimeline(stored.speech.input)
             try:
                 async for data in _whole_samples(hearing):
                     if not sending.started:
                         headers = growing_headers("application/x-ndjson")
                         await sending.start(headers | _told(speech))
-                    await _line(sending, ElevenLabsTimedAudio(data))
-                result = await asyncio.to_thread(hearing.result)
-                await _line(sending, await asyncio.to_thread(_timings, result, b""))
+                    await _line(sending, data, timeline.take(underway.told))
+                timings = underway.task.result().timings
+                if timings is not None:
+                    await _line(sending, b"", timeline.rest(timings))
             except SpeechError:
                 if sending.started:
                     raise Cut from None
@@ -84,8 +87,13 @@ async def _whole_samples(hearing: Hearing) -> AsyncIterator[bytes]:
         yield rest
 
 
-async def _line(sending: Sending, document: ElevenLabsTimedAudio) -> None:
-    await sending.write(encode(document) + b"\n")
+async def _line(
+    sending: Sending, data: bytes, new: tuple[Alignment | None, Alignment | None]
+) -> None:
+    """Send a document, unless there is nothing to tell."""
+    alignment, normalized = map(_in_seconds, new)
+    if data or alignment is not None or normalized is not None:
+        await sending.write(encode(ElevenLabsTimedAudio(data, alignment, normalized)) + b"\n")
 
 
 def _told(speech: Speech) -> dict[str, str]:

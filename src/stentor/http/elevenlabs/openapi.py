@@ -24,7 +24,9 @@ def elevenlabs_paths() -> Json:
     """All of them."""
     speech = f"{PREFIX}/v1/text-to-speech/{{voice_id}}"
     audio = audio_body("The audio as it is made")
-    lines = json_body("ElevenLabsTimedAudio", "A document a line, at last the timings of all")
+    lines = json_body(
+        "ElevenLabsTimedAudio", "A document a line, each with the timings that are new"
+    )
     return {
         speech: _speech("elevenLabsSpeech", "Audio", audio),
         f"{speech}/stream": _speech("elevenLabsStream", "Audio, as it is made", audio),
