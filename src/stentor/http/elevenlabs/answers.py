@@ -15,7 +15,7 @@ from stentor.gateway import Gateway
 from stentor.http.elevenlabs.wire import ElevenLabsAlignment, ElevenLabsTimedAudio
 from stentor.http.events import DELTA_BYTES
 from stentor.http.render import encode, json_response
-from stentor.http.speech import Hearing, send_audio
+from stentor.http.speech import Hearing, answer
 from stentor.http.streaming import Cut, Sending, growing_headers, streamed
 from stentor.requests import StoredRequest
 from stentor.synthesis.timeline import GrowingTimeline
@@ -27,12 +27,7 @@ SAMPLE_BYTES = 2
 
 def audio(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow) -> ASGIApp:
     """The bytes, as they are made."""
-
-    async def make(sending: Sending) -> None:
-        async with gateway.speaking.speak(speech, flow) as underway:
-            await send_audio(sending, Hearing(gateway, stored, underway), _told(speech))
-
-    return streamed(make)
+    return answer(gateway, stored, speech, flow, _told(speech))
 
 
 def timed(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow) -> ASGIApp:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from uuid import uuid4
 
+import msgspec
+import uuid_utils
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -80,7 +80,7 @@ class _Api:
             owner = self._keys.owner(headers)
             gateway = self._gateway
             refuse_if_unable(gateway)
-            flow = Flow(owner, f"speech-{uuid4().hex}", read_priority(headers))
+            flow = Flow(owner, f"speech-{uuid_utils.uuid4().hex}", read_priority(headers))
             body = await read_json_body(
                 request, headers, max_bytes=gateway.config.server.max_body_bytes
             )
@@ -100,7 +100,7 @@ class _Api:
             lexicons = await named_lexicons(gateway, stored, owner)
             arguments = gateway, stored, lexicons, flow.job
             speech = await asyncio.to_thread(checked, *arguments) if large else checked(*arguments)
-            return answer(gateway, stored, replace(speech, quality=quality), flow)
+            return answer(gateway, stored, msgspec.structs.replace(speech, quality=quality), flow)
 
         return handler
 
