@@ -484,6 +484,12 @@ class VoiceList(Struct, frozen=True, omit_defaults=True):
     ] = []
 
 
+class AudioModelList(Struct, frozen=True):
+    """The body of `GET /v1/audio/models`: `GET /v1/models` under the name that others give it."""
+
+    models: list[Model]
+
+
 class Health(Struct, frozen=True):
     """The body of `GET /health` and `GET /ready`."""
 

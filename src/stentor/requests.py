@@ -46,6 +46,15 @@ def parse(body: bytes) -> StoredRequest:
     Raises:
         SpeechError: 400 that names the field, what was wrong and what was expected.
     """
+    return from_fields(json_object(body))
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """The fields of a body.
+
+    Raises:
+        SpeechError: 400: it is no JSON object.
+    """
     try:
         fields = msgspec.json.decode(body)
     except msgspec.DecodeError as error:
@@ -62,6 +71,15 @@ def parse(body: bytes) -> StoredRequest:
         ) from error
     if not isinstance(fields, dict):
         raise invalid("the body must be a JSON object", param=None, code="invalid_json")
+    return fields
+
+
+def from_fields(fields: dict[str, Any]) -> StoredRequest:
+    """The request of these fields, which are used up.
+
+    Raises:
+        SpeechError: 400 that names the field, what was wrong and what was expected.
+    """
     extra = {name: fields.pop(name) for name in fields.keys() - _FIELDS}
     if any(len(name) > MAX_NAME_CHARS for name in extra):
         raise invalid(
@@ -79,7 +97,7 @@ def parse(body: bytes) -> StoredRequest:
     try:
         return StoredRequest(msgspec.convert(fields, SpeechRequest), extra)
     except msgspec.ValidationError as error:
-        raise _explain(str(error), fields) from error
+        raise explained(str(error), fields) from error
 
 
 def own_locators(stored: StoredRequest) -> list[DictionaryLocator]:
@@ -129,7 +147,7 @@ def _too_deep() -> SpeechError:
 _TYPE_NAMES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 
 
-def _explain(reason: str, fields: dict[str, Any]) -> SpeechError:
+def explained(reason: str, fields: dict[str, Any]) -> SpeechError:
     """The error for what msgspec says of a field, in the words of JSON."""
     match = _PATH.search(reason)
     path = match.group(1) if match else ""

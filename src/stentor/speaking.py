@@ -21,6 +21,7 @@ from stentor.synthesis.direct import DirectSpeaker
 from stentor.synthesis.files import remove_all
 from stentor.synthesis.relay import Remainder, Write, relay
 from stentor.synthesis.render import Synthesizer
+from stentor.synthesis.timeline import Told
 from stentor.synthesis.values import Rendered, Speech
 from stentor.synthesis.voices import Rules
 
@@ -34,6 +35,7 @@ class Underway:
         task: the rendering; `SpeechError` when it failed.
         heard: whether bytes have left the server. To be set before they do: from then on, no
             vendor is asked anew, nor another target.
+        told: what was said so far, and when, where timings are wanted; in the order of the text.
         broken: whether the rendering was stopped because what was heard has no continuation.
     """
 
@@ -45,6 +47,7 @@ class Underway:
         self.id = id_
         self.log = log
         self.heard = False
+        self.told: list[Told] = []
         self.broken = False
         self._format = response_format
         self._feed = feed
@@ -53,6 +56,7 @@ class Underway:
         self._feed.set_live(self.id, Live(path, generation, self._format))
 
     def on_abort(self) -> None:
+        self.told.clear()
         self._feed.set_live(self.id, None)
         if self.heard:
             # If there is nothing left to try, it ends with its own error all the same.
@@ -134,7 +138,13 @@ class Speaking:
         speaker = DirectSpeaker(self._engines, self._caller, flow, self._spool, underway, there)
         task = underway.task = asyncio.create_task(
             self._synthesizer.render(
-                speech, path, speaker=speaker, listener=underway, log=underway.log, hurried=True
+                speech,
+                path,
+                speaker=speaker,
+                listener=underway,
+                log=underway.log,
+                hurried=True,
+                on_told=underway.told.append if speech.request.with_timestamps else None,
             ),
             name=flow.job,
         )

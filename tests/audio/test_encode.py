@@ -479,3 +479,21 @@ def _open_files() -> list[str]:
     if folder.exists():
         return [str(link.readlink()) for link in folder.iterdir() if link.is_symlink()]
     return [file.path for file in psutil.Process().open_files()]
+
+
+@pytest.mark.parametrize("source_rate", [22050, 24000])
+@pytest.mark.parametrize(
+    ("response_format", "rate"), [("pcm", 16000), ("wav", 44100), ("mp3", 44100), ("opus", 48000)]
+)
+def test_a_rate_that_is_asked_for_is_the_files(
+    encode: Encode, response_format: ResponseFormat, rate: int, source_rate: int
+) -> None:
+    samples = speech_like(2, source_rate)
+    path, encoded = encode(response_format, samples, source_rate, EncoderSettings(sample_rate=rate))
+    assert (encoded.sample_rate, encoded.duration_seconds) == (rate, 2.0)
+    if response_format == "pcm":
+        assert path.stat().st_size == 2 * 2 * rate
+    else:
+        decoded, decoded_rate = decode(path)
+        assert decoded_rate == rate
+        assert len(decoded) == pytest.approx(2 * rate, abs=0.06 * rate)

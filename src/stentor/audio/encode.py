@@ -101,8 +101,8 @@ class Encoder:
     at the end, and aborts it after an exception.
 
     The file has the source's sample rate where its format allows that. Otherwise it has the next
-    higher rate that the format allows, or the highest; `pcm` always has 24 kHz, `ulaw` and `alaw`
-    8 kHz.
+    higher rate that the format allows, or the highest; `pcm` has 24 kHz, `ulaw` and `alaw` 8 kHz.
+    The settings may fix another rate.
 
     Args:
         path: the file, overwritten.
@@ -129,7 +129,7 @@ class Encoder:
         }.get(response_format)
         self._path = path
         self._source_rate = source_rate
-        self._rate = _choose_rate(source_rate, recipe.rates)
+        self._rate = settings.sample_rate or _choose_rate(source_rate, recipe.rates)
         self._decoded_rate = recipe.decoded_rate or self._rate
         self._needs_a_frame = kbps is not None
         self._resampler = None

@@ -14,11 +14,36 @@ class EncoderSettings:
             sample rate: up to 64 below 16 kHz, 8 to 160 up to 24 kHz, 32 to 320 above.
         opus_kbps: mean over a second or so; 6 to 256.
         aac_kbps: mean; 8 to 320, of which the encoder uses up to about 220.
+        sample_rate: of the file, in Hz, one that its format can have; None lets the format and
+            the source decide.
     """
 
     mp3_kbps: int = 64
     opus_kbps: int = 32
     aac_kbps: int = 64
+    sample_rate: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What one file shall be, where that is not left to the server.
+
+    Attributes:
+        sample_rate: in Hz.
+        kbps: of a lossy format.
+    """
+
+    sample_rate: int | None = None
+    kbps: int | None = None
+
+    def applied_to(self, settings: EncoderSettings) -> EncoderSettings:
+        """The settings for such a file."""
+        return EncoderSettings(
+            mp3_kbps=self.kbps or settings.mp3_kbps,
+            opus_kbps=self.kbps or settings.opus_kbps,
+            aac_kbps=self.kbps or settings.aac_kbps,
+            sample_rate=self.sample_rate or settings.sample_rate,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stentor import __version__
-from stentor.contract import SPEECH_PATH, Health, ModelList
+from stentor.contract import SPEECH_PATH, AudioModelList, Health, ModelList
 from stentor.errors import CLIENT_CLOSED_REQUEST, SpeechError
 from stentor.gateway import Gateway
 from stentor.http.dictionaries import dictionary_routes
+from stentor.http.elevenlabs.routes import elevenlabs_routes
 from stentor.http.failures import as_speech_error
 from stentor.http.headers import read_headers
 from stentor.http.jobs import JobsApi
@@ -57,6 +58,10 @@ def build_app(gateway: Gateway) -> ASGIApp:
         keys.owner(read_headers(request))
         return json_response(ModelList(catalogue.models()))
 
+    async def audio_models(request: Request) -> Response:
+        keys.owner(read_headers(request))
+        return json_response(AudioModelList(catalogue.models()))
+
     async def voices(request: Request) -> Response:
         keys.owner(read_headers(request))
         provider = request.query_params.get("provider")
@@ -88,8 +93,10 @@ def build_app(gateway: Gateway) -> ASGIApp:
             Route(f"{JOBS_PATH}/{{job_id}}/events", jobs.events, methods=["GET"]),
             *webhook_routes(gateway.webhooks, keys),
             *dictionary_routes(gateway, keys),
+            elevenlabs_routes(gateway, keys),
             Route("/v1/models", models),
             Route("/v1/audio/voices", voices),
+            Route("/v1/audio/models", audio_models),
             Route("/health", health),
             Route("/ready", ready),
             Route("/openapi.json", openapi),

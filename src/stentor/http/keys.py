@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from stentor.errors import SpeechError
 
-KEY_HEADERS = ("x-bf-vk", "authorization", "x-api-key")
+KEY_HEADERS = ("x-bf-vk", "authorization", "x-api-key", "xi-api-key")
 
 
 class Keys:
@@ -45,7 +45,8 @@ class Keys:
         raise SpeechError(
             401,
             "missing_api_key",
-            "a key is required: Authorization: Bearer KEY, x-bf-vk: KEY or x-api-key: KEY",
+            "a key is required: Authorization: Bearer KEY, or KEY as x-bf-vk, x-api-key or "
+            "xi-api-key",
             param="authorization",
         )
 

@@ -14,6 +14,7 @@ from stentor.contract import (
     JOB_STATUSES,
     PRIORITIES,
     AudioDelta,
+    AudioModelList,
     ErrorResponse,
     Health,
     Job,
@@ -24,6 +25,8 @@ from stentor.contract import (
     SpeechRequest,
     VoiceList,
 )
+from stentor.http.elevenlabs.openapi import elevenlabs_paths
+from stentor.http.elevenlabs.wire import ELEVENLABS_TYPES
 from stentor.http.headers import (
     DEADLINE_HEADER,
     IDEMPOTENCY_HEADER,
@@ -63,11 +66,13 @@ _TYPES = (
     AudioDelta,
     ErrorResponse,
     ModelList,
+    AudioModelList,
     VoiceList,
     Health,
     *WEBHOOK_TYPES,
     *DICTIONARY_TYPES,
     *SPEECH_TYPES,
+    *ELEVENLABS_TYPES,
 )
 
 DEFAULTS = Jobs()
@@ -160,11 +165,20 @@ def _document(jobs: Jobs) -> Json:
             },
             **webhook_paths(),
             **dictionary_paths(),
+            **elevenlabs_paths(),
             "/v1/models": {
                 "get": operation(
                     "listModels",
                     "The models that can be named",
                     {"200": json_body("ModelList", "All models")},
+                    errors=(401,),
+                )
+            },
+            "/v1/audio/models": {
+                "get": operation(
+                    "listAudioModels",
+                    "The models that can be named, as Open WebUI reads them",
+                    {"200": json_body("AudioModelList", "All models")},
                     errors=(401,),
                 )
             },
@@ -202,9 +216,10 @@ def _document(jobs: Jobs) -> Json:
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "x-bf-vk": {"type": "apiKey", "in": "header", "name": "x-bf-vk"},
                 "x-api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+                "xi-api-key": {"type": "apiKey", "in": "header", "name": "xi-api-key"},
             },
         },
-        "security": [{}, {"bearer": []}, {"x-bf-vk": []}, {"x-api-key": []}],
+        "security": [{}, {"bearer": []}, {"x-bf-vk": []}, {"x-api-key": []}, {"xi-api-key": []}],
     }
 
 

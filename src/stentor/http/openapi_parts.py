@@ -25,9 +25,7 @@ def operation(
         errors: statuses that are answered in the one error shape.
         open_: whether it needs no key.
     """
-    described: Json = {
-        str(status): json_body("ErrorResponse", _ERRORS[status]) for status in errors
-    }
+    described: Json = {str(status): json_body("ErrorResponse", ERRORS[status]) for status in errors}
     made: Json = {
         "operationId": operation_id,
         "summary": summary,
@@ -50,7 +48,7 @@ PREFER: Json = {
     "have passed; at most [server] max_wait_seconds (RFC 7240)",
 }
 
-_ERRORS = {
+ERRORS = {
     400: "Malformed, or not serviceable",
     401: "No key, or an unknown one",
     404: "Unknown, expired or another caller's",

@@ -43,14 +43,21 @@ def encode(body: object) -> bytes:
 
 def error_response(error: SpeechError, headers: Mapping[str, str] | None = None) -> Response:
     """The one error shape."""
-    more = dict(headers or {})
+    return json_response(
+        error.response(), error.status_code, {**(headers or {}), **error_headers(error)}
+    )
+
+
+def error_headers(error: SpeechError) -> dict[str, str]:
+    """What an error says beside its body."""
+    headers = {}
     if error.retry_after_s is not None:
-        more["Retry-After"] = str(error.retry_after_s)
+        headers["Retry-After"] = str(error.retry_after_s)
     if error.status_code == 401:
-        more["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = "Bearer"
     if error.code == "draining":
-        more["Connection"] = "close"
-    return json_response(error.response(), error.status_code, more)
+        headers["Connection"] = "close"
+    return headers
 
 
 def job_view(record: JobRecord, *, base: URL | str) -> Job:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 
 import msgspec
@@ -62,11 +63,21 @@ class SpeechApi:
         lexicons = await named_lexicons(self._gateway, stored, owner)
         arguments = self._gateway, stored, lexicons, flow.job
         speech = await asyncio.to_thread(checked, *arguments) if large else checked(*arguments)
-        return _answer(self._gateway, stored, speech, flow)
+        return answer(self._gateway, stored, speech, flow)
 
 
-def _answer(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow) -> ASGIApp:
-    """Answer once there is something to hear, so that until then a failure has its own status."""
+def answer(
+    gateway: Gateway,
+    stored: StoredRequest,
+    speech: Speech,
+    flow: Flow,
+    more_headers: Mapping[str, str] = MappingProxyType({}),
+) -> ASGIApp:
+    """Answer once there is something to hear, so that until then a failure has its own status.
+
+    Args:
+        more_headers: of an answer that is nothing but audio.
+    """
     as_events = stored.speech.stream_format == "sse"
     as_json = bool(stored.speech.with_timestamps) and not as_events
 
@@ -74,18 +85,18 @@ def _answer(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow)
         log = AttemptLog()
         rest: Remainder | None = Remainder(speech)
         if not as_events and not as_json:
-            rest = await _relay(gateway, stored, speech, flow, log, sending)
+            rest = await _relay(gateway, stored, speech, flow, log, sending, more_headers)
         if rest is None:
             return
         try:
             async with gateway.speaking.speak(rest.speech, flow, log, rest.take) as underway:
-                voice = _Voice(gateway, stored, underway)
+                voice = Hearing(gateway, stored, underway)
                 if as_events:
                     await _send_events(sending, voice)
                 elif as_json:
                     await sending.instead(raw_json_response(await voice.whole()))
                 else:
-                    await _send_audio(sending, voice)
+                    await _send_audio(sending, voice, more_headers)
         except SpeechError:
             if rest.error is None:
                 raise
@@ -104,12 +115,14 @@ async def _relay(
     flow: Flow,
     log: AttemptLog,
     sending: Sending,
+    more_headers: Mapping[str, str],
 ) -> Remainder | None:
     """Let a vendor's bytes be the answer; what is left to do if they cannot be."""
 
     async def write(data: bytes) -> None:
         if not sending.started:
-            await sending.start(growing_headers(CONTENT_TYPES[speech.response_format]))
+            headers = growing_headers(CONTENT_TYPES[speech.response_format])
+            await sending.start({**headers, **more_headers})
         await sending.write(data)
 
     try:
@@ -124,7 +137,7 @@ async def _relay(
     return rest
 
 
-class _Voice:
+class Hearing:
     """What a rendering gives, as it comes."""
 
     def __init__(self, gateway: Gateway, stored: StoredRequest, underway: Underway) -> None:
@@ -178,6 +191,14 @@ class _Voice:
         Raises:
             SpeechError: it failed.
         """
+        return await asyncio.to_thread(encode, await self.complete())
+
+    async def complete(self) -> SpeechResult:
+        """The result with its audio.
+
+        Raises:
+            SpeechError: it failed.
+        """
         with self._follow() as follow:
             while not self._underway.task.done():
                 _unless_closing(follow)
@@ -207,8 +228,8 @@ class _Voice:
         milliseconds = round((time.monotonic() - self._began) * 1000)
         return speech_result(self._stored, self._rendered(), milliseconds)
 
-    def _with_audio(self, rendered: Rendered) -> bytes:
-        return encode(msgspec.structs.replace(self.result(), audio=rendered.path.read_bytes()))
+    def _with_audio(self, rendered: Rendered) -> SpeechResult:
+        return msgspec.structs.replace(self.result(), audio=rendered.path.read_bytes())
 
     def _follow(self) -> Follow:
         return Follow(self._gateway, self._underway.id, "")
@@ -237,12 +258,12 @@ class _Voice:
         )
 
 
-async def _send_audio(sending: Sending, voice: _Voice) -> None:
+async def _send_audio(sending: Sending, voice: Hearing, more_headers: Mapping[str, str]) -> None:
     try:
         async with aclosing(voice.audio()) as pieces:
             async for piece in pieces:
                 if not sending.started:
-                    await sending.start(_headers(voice))
+                    await sending.start({**_headers(voice), **more_headers})
                 await sending.write(piece)
     except SpeechError:
         if sending.started:
@@ -251,14 +272,14 @@ async def _send_audio(sending: Sending, voice: _Voice) -> None:
     await sending.end()
 
 
-def _headers(voice: _Voice) -> Mapping[str, str]:
+def _headers(voice: Hearing) -> dict[str, str]:
     headers = growing_headers(voice.content_type)
     if voice.size_bytes is not None:
         headers["Content-Length"] = str(voice.size_bytes)
     return headers
 
 
-async def _send_events(sending: Sending, voice: _Voice) -> None:
+async def _send_events(sending: Sending, voice: Hearing) -> None:
     at = 0
     try:
         async with aclosing(voice.audio()) as pieces:

@@ -264,7 +264,8 @@ def _classic(max_chars: int, languages: tuple[str, ...]) -> Capabilities:
         context=True,
         no_logging=True,
         low_latency=True,
-        extra=_EXTRA,
+        # The caller's own, around the whole text: a part has its neighbours instead.
+        extra=(*_EXTRA, "previous_text", "next_text"),
     )
 
 

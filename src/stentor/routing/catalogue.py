@@ -87,6 +87,21 @@ class Catalogue:
         ]
         return [*listed.values(), *aliased]
 
+    def has(self, name: str) -> bool:
+        """Whether a request may name this as its model."""
+        return name in self._aliases or self._alive(name)
+
+    def models_with(self, voice: str) -> list[str]:
+        """The models that are known to have a voice, or what its alias stands for; those of this
+        machine first.
+        """
+        return [one.id for one in self._all() if one.voice(voice) in _known_names(one)]
+
+    @property
+    def voice_aliases(self) -> list[str]:
+        """The names of voices that the configuration gives."""
+        return list(self._voices)
+
     def voices(self) -> list[Voice]:
         """All voices of the models in this machine."""
         return [voice for model in self._models.values() for voice in model.voices]
@@ -160,10 +175,11 @@ class Catalogue:
 
     def _all(self) -> Iterator[Target]:
         for model in self._models.values():
-            yield LocalTarget(model, {})
+            name = f"{model.engine}/{model.name}"
+            yield LocalTarget(model, self._voices_of(name))
         for account in self._accounts.values():
             for name in account.models:
-                yield RemoteTarget(account, name, {})
+                yield RemoteTarget(account, name, self._voices_of(f"{account.name}/{name}"))
 
     def _target(self, name: str, param: str) -> Target:
         provider, slash, model = name.partition("/")
@@ -221,6 +237,13 @@ class Catalogue:
         provider, _, model = name.partition("/")
         account = self._accounts.get(provider)
         return name in self._models or (account is not None and account.has(model))
+
+
+def _known_names(target: Target) -> Sequence[str]:
+    """The voices that are known in advance, be they all or not."""
+    if isinstance(target, RemoteTarget) and target.voice_names is None:
+        return [one.id for one in target.account.provider.known_voices(target.model)]
+    return target.voice_names or ()
 
 
 def _shuffled(options: Sequence[tuple[str, float]], seed: str) -> list[str]:

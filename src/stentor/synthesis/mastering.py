@@ -22,6 +22,8 @@ def mix_settings(speech: Speech, encoder: EncoderSettings) -> MixSettings:
     """The settings for one request."""
     from stentor.audio.mixdown import MixSettings
 
+    if speech.quality is not None:
+        encoder = speech.quality.applied_to(encoder)
     return MixSettings(encoder, loudness_target(speech.request), _book(speech))
 
 

@@ -134,7 +134,9 @@ async def _call(
 ) -> tuple[Order, Chunk] | None:
     """The call whose bytes may be the answer as they are; None if there is work to do."""
     target, request = speech.targets[number], speech.request
-    if not isinstance(target, RemoteTarget) or request.loudness or request.with_timestamps:
+    if not isinstance(target, RemoteTarget) or not speech.may_pass_through:
+        return None
+    if request.with_timestamps:
         return None
     price = target.account.price(target.model)
     if price is not None and price.per_audio_minute:

@@ -32,6 +32,7 @@ from stentor.synthesis.files import copied
 from stentor.synthesis.mastering import mix_settings
 from stentor.synthesis.remote import RemoteVoice
 from stentor.synthesis.rendering import Rendering, local_attempt
+from stentor.synthesis.timeline import Told
 from stentor.synthesis.values import Listener, Rendered, Speaker, Speech
 from stentor.synthesis.voices import LocalVoice, Parts, Rules, Voiced
 
@@ -84,6 +85,7 @@ class Synthesizer:
         listener: Listener,
         log: AttemptLog | None = None,
         hurried: bool = False,
+        on_told: Callable[[Told], None] | None = None,
     ) -> Rendered:
         """Speak the whole text into a new file.
 
@@ -97,6 +99,8 @@ class Synthesizer:
             hurried: whether somebody waits for the first sound: then the rest of a long text is
                 divided while its beginning is spoken, and the progress that is told is of what was
                 divided so far.
+            on_told: hears what is said when, as it gets into the file; after `listener.on_abort`,
+                from the start.
 
         Raises:
             SpeechError: the text holds nothing to speak, or no target could speak it.
@@ -108,7 +112,9 @@ class Synthesizer:
         for number, target in enumerate(speech.targets):
             started = time.monotonic()
             own = path.with_name(f"{path.name}.{number}") if number else path
-            rendering = Rendering(speech, number, own, speaker, listener, log, self._rules, hurried)
+            rendering = Rendering(
+                speech, number, own, speaker, listener, log, self._rules, hurried, on_told
+            )
             try:
                 await self._render(rendering)
             except PartFailed as failure:
@@ -149,7 +155,7 @@ class Synthesizer:
     async def _pass_through(self, rendering: Rendering, parts: Sequence[Part]) -> bool:
         """Let the vendor's own bytes be the file; False if they cannot be."""
         voice, response_format = rendering.voice, rendering.speech.response_format
-        if not isinstance(voice, RemoteVoice) or rendering.speech.request.loudness is not None:
+        if not isinstance(voice, RemoteVoice) or not rendering.speech.may_pass_through:
             return False
         form = voice.passing_through(response_format)
         if form is None:

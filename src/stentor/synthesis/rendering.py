@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from stentor.synthesis.files import sha256
 from stentor.synthesis.mastering import loudness_target
 from stentor.synthesis.remote import RemoteVoice
 from stentor.synthesis.substitutes import ending_as, placed, turns
-from stentor.synthesis.timeline import Timed, Timeline
+from stentor.synthesis.timeline import Timed, Timeline, Told
 from stentor.synthesis.values import Listener, Rendered, Speaker, Speech, Timings
 from stentor.synthesis.voices import LocalVoice, Parts, Rules, Voice, Voiced
 
@@ -43,6 +43,7 @@ class Rendering:
         hurried: whether somebody waits for the first sound.
         parts: how many the text was divided into.
         chapters: the titles of those that begin with a part, by the part's place.
+        on_told: hears what is said when, as it gets into the file.
         mixed: the file, once it is finished.
         generation: of the file's bytes.
     """
@@ -55,6 +56,7 @@ class Rendering:
     log: AttemptLog
     rules: Rules
     hurried: bool = False
+    on_told: Callable[[Told], None] | None = None
     voice: Voice = field(init=False)
     parts: int = 0
     chapters: dict[int, str] = field(default_factory=dict)
@@ -161,9 +163,10 @@ class Rendering:
         """A part is in the file, its sample 0 at `origin_ms`."""
         self._done += 1
         self.warn(voiced.warnings)
-        self._timeline.add(
-            voiced.text, _moved(voiced.spoken, origin_ms), _moved(voiced.source, origin_ms)
-        )
+        told = Told(voiced.text, _moved(voiced.spoken, origin_ms), _moved(voiced.source, origin_ms))
+        self._timeline.add(*told)
+        if self.on_told is not None:
+            self.on_told(told)
         if voiced.take is None:
             return
         called = voiced.take.called

@@ -26,6 +26,20 @@ class Timed(NamedTuple):
     end_ms: float
 
 
+class Told(NamedTuple):
+    """What one call said, and when.
+
+    Attributes:
+        text: what was said.
+        spoken: timings in it.
+        source: the same timings in the caller's text.
+    """
+
+    text: str
+    spoken: Sequence[Timed]
+    source: Sequence[Timed]
+
+
 class Timeline:
     """Collects timings in the order of the text."""
 
@@ -84,6 +98,78 @@ class Timeline:
                 SpeechMark(one.name, _time_at(reading, one.offset, starts, ends))
                 for one in reading.named
             ],
+        )
+
+
+class GrowingTimeline:
+    """The timings of a text while it is being spoken: each character of it once, in order.
+
+    Args:
+        text: the caller's.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._seen = 0
+        self._text = text
+        self._said = ""
+        self._of_text = _Reach()
+        self._of_said = _Reach()
+
+    def take(self, told: Sequence[Told]) -> tuple[Alignment | None, Alignment | None]:
+        """What is new in the caller's text, and in what was said.
+
+        Args:
+            told: everything so far.
+        """
+        spoken: list[Timed] = []
+        source: list[Timed] = []
+        for one in told[self._seen :]:
+            if self._seen:
+                self._said += " "
+            self._seen += 1
+            by = len(self._said)
+            spoken += (
+                timed._replace(start=timed.start + by, end=timed.end + by) for timed in one.spoken
+            )
+            source += one.source
+            self._said += one.text
+        return self._of_text.take(self._text, source), self._of_said.take(self._said, spoken)
+
+    def rest(self, timings: Timings) -> tuple[Alignment | None, Alignment | None]:
+        """What was not told yet, once all of it is known."""
+        return (
+            self._of_text.rest(timings.alignment),
+            self._of_said.rest(timings.normalized_alignment),
+        )
+
+
+class _Reach:
+    """How far the characters of a text were told."""
+
+    def __init__(self) -> None:
+        self._at = 0
+        self._now_ms = 0
+
+    def take(self, text: str, timings: Sequence[Timed]) -> Alignment | None:
+        at, end = self._at, max((one.end for one in timings), default=0)
+        moved = [one._replace(start=one.start - at, end=one.end - at) for one in timings]
+        return self._told(text[at:end], *_spread(moved, max(0, end - at)))
+
+    def rest(self, whole: Alignment) -> Alignment | None:
+        at = self._at
+        characters = whole.characters[at:]
+        return self._told(characters, whole.char_start_times_ms[at:], whole.char_end_times_ms[at:])
+
+    def _told(
+        self, characters: Sequence[str], starts: Sequence[int], ends: Sequence[int]
+    ) -> Alignment | None:
+        if not characters:
+            return None
+        now = self._now_ms
+        self._at += len(characters)
+        self._now_ms = max(now, ends[-1])
+        return Alignment(
+            list(characters), [max(now, ms) for ms in starts], [max(now, ms) for ms in ends]
         )
 
 

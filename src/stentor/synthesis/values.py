@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
+from stentor.audio.settings import Quality
 from stentor.contract import (
     Alignment,
     AlignmentSource,
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from stentor.audio.encode import Encoded
     from stentor.routing.caller import Order
     from stentor.routing.takes import Begun, Call, Take
+
+
+_BARE = ("pcm", "wav", "ulaw", "alaw")
 
 
 class Speaker(Protocol):
@@ -103,6 +107,7 @@ class Speech(Struct, frozen=True):
         extra_params: the fields that only a vendor may know.
         skipped: the targets that could not have served it, and why.
         lexicons: the dictionaries that say how words are spoken, the first having precedence.
+        quality: of the file; None leaves it to the server and to the format.
     """
 
     request: SpeechRequest
@@ -111,10 +116,22 @@ class Speech(Struct, frozen=True):
     extra_params: Mapping[str, Any] = {}
     skipped: tuple[Attempt, ...] = ()
     lexicons: tuple[Lexicon, ...] = ()
+    quality: Quality | None = None
 
     @property
     def response_format(self) -> ResponseFormat:
         return self.request.response_format or "mp3"
+
+    @property
+    def may_pass_through(self) -> bool:
+        """Whether audio of the format that a vendor made may be the file as it is.
+
+        A sample rate that was asked for is kept wherever samples are sent bare; what is compressed
+        tells its own, and is better left alone than made anew.
+        """
+        if self.request.loudness is not None:
+            return False
+        return self.quality is None or self.response_format not in _BARE
 
 
 @dataclass(frozen=True, slots=True)

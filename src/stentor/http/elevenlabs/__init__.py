@@ -1,0 +1,1 @@
+"""The API of ElevenLabs under `/elevenlabs`, so that its clients need only another base URL."""

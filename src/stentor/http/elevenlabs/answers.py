@@ -1,0 +1,111 @@
+"""Audio as ElevenLabs' clients read it: bytes, one document, or a document a line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from starlette.types import ASGIApp
+
+from stentor.contract import Alignment, SpeechResult
+from stentor.engines.base import Flow
+from stentor.errors import SpeechError
+from stentor.gateway import Gateway
+from stentor.http.elevenlabs.wire import ElevenLabsAlignment, ElevenLabsTimedAudio
+from stentor.http.events import DELTA_BYTES
+from stentor.http.render import encode, json_response
+from stentor.http.speech import Hearing, answer
+from stentor.http.streaming import Cut, Sending, growing_headers, streamed
+from stentor.requests import StoredRequest
+from stentor.synthesis.timeline import GrowingTimeline
+from stentor.synthesis.values import Speech
+
+MODEL_HEADER = "x-stentor-model"
+SAMPLE_BYTES = 2
+
+
+def audio(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow) -> ASGIApp:
+    """The bytes, as they are made."""
+    return answer(gateway, stored, speech, flow, _told(speech))
+
+
+def timed(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow) -> ASGIApp:
+    """One document, once all is spoken."""
+
+    async def make(sending: Sending) -> None:
+        async with gateway.speaking.speak(speech, flow) as underway:
+            result = await Hearing(gateway, stored, underway).complete()
+            document = await asyncio.to_thread(_timings, result, result.audio or b"")
+            headers = {MODEL_HEADER: result.extra_fields.model_used}
+            await sending.instead(json_response(document, headers=headers))
+
+    return streamed(make)
+
+
+def timed_stream(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow) -> ASGIApp:
+    """A document a line: the audio as it is made, with what is known by then of its timings."""
+
+    async def make(sending: Sending) -> None:
+        async with gateway.speaking.speak(speech, flow) as underway:
+            hearing = Hearing(gateway, stored, underway)
+            timeline = GrowingTimeline(stored.speech.input)
+            try:
+                async for data in _whole_samples(hearing):
+                    if not sending.started:
+                        headers = growing_headers("application/x-ndjson")
+                        await sending.start(headers | _told(speech))
+                    await _line(sending, data, timeline.take(underway.told))
+                timings = underway.task.result().timings
+                if timings is not None:
+                    await _line(sending, b"", timeline.rest(timings))
+            except SpeechError:
+                if sending.started:
+                    raise Cut from None
+                raise
+            await sending.end()
+
+    return streamed(make)
+
+
+async def _whole_samples(hearing: Hearing) -> AsyncIterator[bytes]:
+    """The audio in pieces that can each be played: clients decode them one by one."""
+    rest = b""
+    async with aclosing(hearing.audio()) as pieces:
+        async for piece in pieces:
+            data = rest + piece
+            size = len(data) - len(data) % SAMPLE_BYTES
+            data, rest = data[:size], data[size:]
+            for start in range(0, size, DELTA_BYTES):
+                yield data[start : start + DELTA_BYTES]
+    if rest:
+        yield rest
+
+
+async def _line(
+    sending: Sending, data: bytes, new: tuple[Alignment | None, Alignment | None]
+) -> None:
+    """Send a document, unless there is nothing to tell."""
+    alignment, normalized = map(_in_seconds, new)
+    if data or alignment is not None or normalized is not None:
+        await sending.write(encode(ElevenLabsTimedAudio(data, alignment, normalized)) + b"\n")
+
+
+def _told(speech: Speech) -> dict[str, str]:
+    return {MODEL_HEADER: speech.targets[0].id}
+
+
+def _timings(result: SpeechResult, data: bytes) -> ElevenLabsTimedAudio:
+    return ElevenLabsTimedAudio(
+        data, _in_seconds(result.alignment), _in_seconds(result.normalized_alignment)
+    )
+
+
+def _in_seconds(alignment: Alignment | None) -> ElevenLabsAlignment | None:
+    if alignment is None:
+        return None
+    return ElevenLabsAlignment(
+        alignment.characters,
+        [ms / 1000 for ms in alignment.char_start_times_ms],
+        [ms / 1000 for ms in alignment.char_end_times_ms],
+    )
