@@ -18,6 +18,7 @@ from stentor.gateway import Gateway, open_gateway
 from stentor.http.app import build_app
 from stentor.http.protocol import HttpProtocol
 from stentor.http.render import JOBS_PATH
+from stentor.http.socket.protocol import websocket_options
 from stentor.logs import configure
 
 log = structlog.get_logger(__name__)
@@ -105,7 +106,7 @@ async def _serve(config: Config) -> None:
                     http=functools.partial(  # type: ignore[arg-type]
                         HttpProtocol, request_timeout_s=config.server.body_timeout_seconds
                     ),
-                    ws="none",
+                    **websocket_options(config.socket),
                     lifespan="off",
                     log_config=None,
                     access_log=False,

@@ -50,6 +50,12 @@ class HttpProtocol(HttpToolsProtocol):
         self._stop_timer()
         super().on_message_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        # From here on, another protocol has the connection.
+        self._arriving = False
+        self._stop_timer()
+        super().handle_websocket_upgrade()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         super().connection_lost(exc)
