@@ -15,7 +15,10 @@ def websocket_protocol(**kwargs: Any) -> asyncio.Protocol:
     # 40 ms and 0.8 MB, which only who uses it shall pay.
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-    return WebSocketsSansIOProtocol(**kwargs)
+    protocol = WebSocketsSansIOProtocol(**kwargs)
+    # It would log what is sent: keys, and texts that nobody but their caller may see.
+    protocol.conn.debug = False
+    return protocol
 
 
 def websocket_options(config: Socket) -> dict[str, Any]:

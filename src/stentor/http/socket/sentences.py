@@ -90,9 +90,10 @@ class SentenceBuffer:
 
     def _next(self) -> Sentence | None:
         while True:
-            place = _PLACE.search(self._text, self._seen)
+            # Looking no further keeps the time in proportion to the text.
+            place = _PLACE.search(self._text, self._seen, MAX_SENTENCE_CHARS)
             known_at = self._known_at(place) if place is not None else None
-            if place is None or known_at is None or known_at > MAX_SENTENCE_CHARS:
+            if place is None or known_at is None:
                 return self._divided() if len(self._text) >= MAX_SENTENCE_CHARS else None
             if place["item"] is not None:
                 if self._text[: place.end()].strip():
@@ -108,15 +109,13 @@ class SentenceBuffer:
         """How many characters must be there to decide about a place; None if they are not."""
         if place["end"] is None:
             return place.end()
-        following = _FOLLOWING.search(self._text, place.end())
+        following = _FOLLOWING.search(self._text, place.end(), MAX_SENTENCE_CHARS)
         if following is None:
             return None
-        if (
-            following["word"] is not None
-            and self._text[place.start() - 1 : place.start()].isdigit()
-        ):
+        after_digit = self._text[place.start() - 1 : place.start()].isdigit()
+        if following["word"] is not None and after_digit:
             # "am 1. Januar": whether it goes on is told by the whole word.
-            word_end = _WORD_END.search(self._text, following.end())
+            word_end = _WORD_END.search(self._text, following.end(), MAX_SENTENCE_CHARS)
             return None if word_end is None else word_end.end()
         return following.end()
 
@@ -136,9 +135,8 @@ class SentenceBuffer:
 
     def _divided(self) -> Sentence:
         line = _LINE_ENDS.sub(" ", self._text[:MAX_SENTENCE_CHARS])
-        # Of similar lengths, the first of two ends near the middle.
         _, end, boundary = next(
-            cut(line, 0, len(line), MAX_SENTENCE_CHARS - 1, Break.CLAUSE),
+            cut(line, 0, len(line), MAX_SENTENCE_CHARS // 2, Break.CLAUSE),
             (0, len(line), Break.CLAUSE),
         )
         return self._take(end, boundary)

@@ -211,7 +211,7 @@ class Session:
     async def _until_idle(self) -> None:
         loop = asyncio.get_running_loop()
         seconds = self._limits.idle_timeout_seconds
-        while (left := self._alive_at + seconds - loop.time()) > 0:
+        while (left := self._alive_at + seconds - loop.time()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(left)
         raise SpeechError(
             408,
