@@ -1,7 +1,8 @@
 """The servers that the HTTP benchmarks load, each in a process of its own.
 
 `python -m bench.servers noop` answers at once; `python -m bench.servers paused DIR` is the real
-application on the real store, but its runner takes no jobs, so that only the API is measured.
+application on the real store, but its runner takes no jobs, so that only the API is measured;
+`python -m bench.servers proxy URL` is the least that can stand before an upstream.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from stentor.cli.serve import bind, event_loop
 from stentor.config import load
@@ -91,10 +94,47 @@ async def _paused(data_dir: Path) -> None:
         await _serve(build_app(gateway))
 
 
+async def _proxy(upstream: str) -> None:
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
+
+        async def proxy(scope: Scope, receive: Receive, send: Send) -> None:
+            body = b""
+            more = True
+            while more:
+                message = await receive()
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+            async with session.post(
+                f"{upstream}/audio/speech",
+                data=body,
+                headers={"Content-Type": "application/json", "Authorization": "Bearer bench"},
+            ) as response:
+                kind = response.headers["content-type"].encode()
+                await send(
+                    {
+                        "type": "http.response.start",
+                        "status": response.status,
+                        "headers": [(b"content-type", kind)],
+                    }
+                )
+                async for piece in response.content.iter_any():
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+        await _serve(proxy)
+
+
 def main() -> None:
     kind, *rest = sys.argv[1:]
     with event_loop() as runner:
-        runner.run(_noop() if kind == "noop" else _paused(Path(rest[0])))
+        if kind == "noop":
+            runner.run(_noop())
+        elif kind == "proxy":
+            runner.run(_proxy(rest[0]))
+        else:
+            runner.run(_paused(Path(rest[0])))
 
 
 if __name__ == "__main__":

@@ -254,7 +254,9 @@ async def open_gateway(
         stack.push_async_callback(runner.close)
         sweeper.start()
         stack.push_async_callback(sweeper.close)
-        speaking = Speaking(voices.synthesizer, voices.pool, voices.caller, feed, spool)
+        speaking = Speaking(
+            voices.synthesizer, voices.pool, voices.caller, speaking_rules(config), feed, spool
+        )
         stack.push_async_callback(speaking.close)
         yield Gateway(
             config, voices, store, blobs, runner, feed, guard, webhooks, dictionaries, speaking

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
@@ -205,7 +204,7 @@ def check(
     reading = read(request.input, request.input_type or "auto", request.language_code or "en")
     check_text(reading.text)
     if request.response_format == "m4b" and reading.kind == "text":
-        reading = replace(reading, headings=find_headings(reading.text))
+        reading = msgspec.structs.replace(reading, headings=find_headings(reading.text))
     found = catalogue.resolve(request.model, param="model", seed=seed)
     for number, name in enumerate(request.fallbacks or []):
         found += catalogue.resolve(name, param=f"fallbacks[{number}]", seed=seed)

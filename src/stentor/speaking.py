@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from stentor.contract import Progress, ResponseFormat
 from stentor.engines.base import Flow
@@ -13,11 +14,15 @@ from stentor.engines.speaker import Engines
 from stentor.jobs.feed import JobFeed, Live
 from stentor.routing.attempts import AttemptLog
 from stentor.routing.caller import Caller
+from stentor.routing.takes import Take
+from stentor.routing.targets import RemoteTarget
 from stentor.shielded import shielded
 from stentor.synthesis.direct import DirectSpeaker
 from stentor.synthesis.files import remove_all
+from stentor.synthesis.relay import Remainder, Write, relay
 from stentor.synthesis.render import Synthesizer
 from stentor.synthesis.values import Rendered, Speech
+from stentor.synthesis.voices import Rules
 
 
 class Underway:
@@ -34,9 +39,11 @@ class Underway:
 
     task: asyncio.Task[Rendered]
 
-    def __init__(self, id_: str, response_format: ResponseFormat, feed: JobFeed) -> None:
+    def __init__(
+        self, id_: str, response_format: ResponseFormat, feed: JobFeed, log: AttemptLog
+    ) -> None:
         self.id = id_
-        self.log = AttemptLog()
+        self.log = log
         self.heard = False
         self.broken = False
         self._format = response_format
@@ -68,28 +75,66 @@ class Speaking:
     """
 
     def __init__(
-        self, synthesizer: Synthesizer, engines: Engines, caller: Caller, feed: JobFeed, spool: Path
+        self,
+        synthesizer: Synthesizer,
+        engines: Engines,
+        caller: Caller,
+        rules: Rules,
+        feed: JobFeed,
+        spool: Path,
     ) -> None:
         self._synthesizer = synthesizer
+        self._rules = rules
         self._engines = engines
         self._caller = caller
         self._feed = feed
         self._spool = spool
-        self._tasks: set[asyncio.Task[Rendered]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def relay(
+        self, speech: Speech, flow: Flow, log: AttemptLog, write: Write
+    ) -> Remainder | None:
+        """Pass on a vendor's bytes as they come, if that is all there is to do; None if it was.
+
+        Args:
+            log: where the attempts are told.
+            write: passes on the next bytes.
+
+        Raises:
+            SpeechError: no target could speak it, and none is left.
+            Broken: it broke off after some of it had been passed on.
+        """
+        if not isinstance(speech.targets[0], RemoteTarget):
+            return Remainder(speech)
+        for attempt in speech.skipped:
+            log.add(attempt)
+        speaker = DirectSpeaker(self._engines, self._caller, flow, self._spool)
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            return await relay(speech, self._caller, speaker, self._rules, log, self._spool, write)
+        finally:
+            self._tasks.discard(task)
 
     @asynccontextmanager
-    async def speak(self, speech: Speech, flow: Flow) -> AsyncIterator[Underway]:
+    async def speak(
+        self, speech: Speech, flow: Flow, log: AttemptLog | None = None, there: Take | None = None
+    ) -> AsyncIterator[Underway]:
         """Render while the block runs; at its end the rendering is stopped and its files removed.
 
         Args:
             flow: its `job` must not be that of any job.
+            log: where the attempts are told; a new one if left out.
+            there: what the first target spoke already, of its one call.
         """
-        underway = Underway(flow.job, speech.response_format, self._feed)
+        log = AttemptLog() if log is None else log
+        underway = Underway(flow.job, speech.response_format, self._feed, log)
         path = self._spool / flow.job
-        speaker = DirectSpeaker(self._engines, self._caller, flow, path, underway)
+        speaker = DirectSpeaker(self._engines, self._caller, flow, self._spool, underway, there)
         task = underway.task = asyncio.create_task(
             self._synthesizer.render(
-                speech, path, speaker=speaker, listener=underway, log=underway.log
+                speech, path, speaker=speaker, listener=underway, log=underway.log, hurried=True
             ),
             name=flow.job,
         )

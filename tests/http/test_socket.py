@@ -6,6 +6,8 @@ import asyncio
 import base64
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -499,3 +501,9 @@ async def test_no_key_and_no_text_is_logged(scene: Scene, caplog: pytest.LogCapt
     theirs = [one for one in caplog.records if not one.name.startswith("websockets.client")]
     assert all("herald" not in one.getMessage() for one in theirs)
     assert all("sk-ann" not in one.getMessage() for one in theirs)
+
+
+def test_who_opens_no_socket_does_not_pay_for_it() -> None:
+    code = "import sys, stentor.cli.serve; print({'websockets', 'numpy', 'av'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert found.stdout == "set()\n"

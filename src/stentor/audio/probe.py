@@ -22,6 +22,8 @@ from stentor.contract import ResponseFormat
 _FEWEST_BYTES = 40
 _RATES: dict[ResponseFormat, int] = {"pcm": 24_000, "ulaw": 8_000, "alaw": 8_000}
 _SAMPLE_BYTES: dict[Encoding, int] = {"pcm": 2, "ulaw": 1, "alaw": 1}
+_EVEN: frozenset[ResponseFormat] = frozenset({"wav", "pcm", "ulaw", "alaw"})
+_FRAMES_LOOKED_AT = 3
 _NO_FRAME = "the file has bytes that are not frames of audio"
 _CUT_OFF = "the file ends in the middle of a frame"
 WAV_SIZES_WRONG = "the sizes in the header are wrong"
@@ -84,16 +86,20 @@ def probe(path: Path, form: AudioForm, size: int | None = None) -> AudioFacts:
         OSError: the file cannot be read.
     """
     with mapped(path, size) as data:
-        if len(data) == 0:
-            raise DecodeError("there are no bytes at all")
-        if looks_like_text(data):
-            raise DecodeError(f"the bytes are text instead of {form.encoding}")
-        encoding = sniff(data)
-        if encoding is not None:
-            return _READERS[encoding](data)
-        if form.encoding not in _SAMPLE_BYTES:
-            raise DecodeError(f"the bytes do not begin as {form.encoding} does")
-        return _headerless(data, form)
+        return _facts(data, form)
+
+
+def _facts(data: Bytes, form: AudioForm) -> AudioFacts:
+    if len(data) == 0:
+        raise DecodeError("there are no bytes at all")
+    if looks_like_text(data):
+        raise DecodeError(f"the bytes are text instead of {form.encoding}")
+    encoding = sniff(data)
+    if encoding is not None:
+        return _READERS[encoding](data)
+    if form.encoding not in _SAMPLE_BYTES:
+        raise DecodeError(f"the bytes do not begin as {form.encoding} does")
+    return _headerless(data, form)
 
 
 def begins_as(path: Path, response_format: ResponseFormat, size: int) -> bool:
@@ -107,17 +113,42 @@ def begins_as(path: Path, response_format: ResponseFormat, size: int) -> bool:
     Raises:
         OSError: the file cannot be read.
     """
-    if response_format == "m4b" or size < _FEWEST_BYTES:
-        return False
-    form = AudioForm(response_format, _RATES.get(response_format))
+    with mapped(path, size) as data:
+        return byte_seconds(data, response_format) is not None
+
+
+def byte_seconds(data: Bytes, response_format: ResponseFormat) -> float | None:
+    """How long a byte plays of what begins so, in seconds, if it may go out as it is.
+
+    None if it may not, or while there are too few bytes to tell. It is an estimate, and 0 where
+    there is none. Of aac and flac, a little is decoded.
+    """
+    if response_format == "m4b" or len(data) < _FEWEST_BYTES:
+        return None
+    if response_format == "mp3":
+        return _mp3_byte_seconds(data)
     try:
-        facts = probe(path, form, size)
+        facts = _facts(data, AudioForm(response_format, _RATES.get(response_format)))
     except DecodeError:
-        return False
+        return None
     # Of a part, its length tells nothing, nor that it ends in the middle of something.
-    return not msgspec.structs.replace(facts, faults=(), duration_seconds=1.0).misfits(
-        response_format
-    )
+    whole = msgspec.structs.replace(facts, faults=(), duration_seconds=1.0)
+    if whole.misfits(response_format):
+        return None
+    return facts.duration_seconds / len(data) if response_format in _EVEN else 0.0
+
+
+def _mp3_byte_seconds(data: Bytes) -> float | None:
+    at = id3v2_end(data, 0)
+    first = frame = mp3_frame(data, at)
+    for _ in range(_FRAMES_LOOKED_AT - 1):
+        if first is None or frame is None or first[2:] != frame[2:]:
+            return None
+        at += frame.size
+        frame = mp3_frame(data, at)
+    if first is None or frame is None or first.channels != 1:
+        return None
+    return frame.samples / (frame.sample_rate * frame.size)
 
 
 def _headerless(data: Bytes, form: AudioForm) -> AudioFacts:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import ipaddress
 import signal
 import socket
 import sys
+from typing import Any
 
 import structlog
 import uvicorn
@@ -26,6 +28,8 @@ log = structlog.get_logger(__name__)
 BACKLOG = 2048
 # How long answers that are still being read when the server ends may go on.
 GRACE_S = 5
+# After how many new objects, younger generations and so on the collector looks at a generation.
+COLLECTOR = (20_000, 20, 50)
 
 
 class Unsafe(Exception):
@@ -100,24 +104,12 @@ async def _serve(config: Config) -> None:
     bound = bind(config.server.host, config.server.port)
     with bound:
         async with open_gateway(config, base_url=_address(bound)) as gateway:
-            server = _Server(
-                uvicorn.Config(
-                    build_app(gateway),
-                    http=functools.partial(  # type: ignore[arg-type]
-                        HttpProtocol, request_timeout_s=config.server.body_timeout_seconds
-                    ),
-                    **websocket_options(config.socket),
-                    lifespan="off",
-                    log_config=None,
-                    access_log=False,
-                    server_header=False,
-                    timeout_graceful_shutdown=GRACE_S,
-                )
-            )
+            server = _Server(uvicorn.Config(build_app(gateway), **server_options(config)))
             stopping = _Stopping(gateway, server)
             loop = asyncio.get_running_loop()
             for signal_ in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(signal_, stopping.on_signal)
+            _relieve_collector()
             _greet(gateway, bound)
             waiting = asyncio.create_task(stopping.run(), name="stopping")
             try:
@@ -125,6 +117,32 @@ async def _serve(config: Config) -> None:
             finally:
                 waiting.cancel()
                 await asyncio.gather(waiting, return_exceptions=True)
+
+
+def _relieve_collector() -> None:
+    """Let the garbage collector pass over what stays, and come by less often.
+
+    Almost all that a request makes goes with it, and looking for what does not was a tenth of its
+    time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR)
+
+
+def server_options(config: Config) -> dict[str, Any]:
+    """How uvicorn is to serve the application."""
+    return {
+        "http": functools.partial(
+            HttpProtocol, request_timeout_s=config.server.body_timeout_seconds
+        ),
+        **websocket_options(config.socket),
+        "lifespan": "off",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "timeout_graceful_shutdown": GRACE_S,
+    }
 
 
 def bind(host: str, port: int) -> socket.socket:

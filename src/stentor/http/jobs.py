@@ -79,7 +79,7 @@ class JobsApi:
             seconds = preferred = read_wait_preference(request, maximum=maximum)
         if seconds:
             record = await unless_gone(
-                request.receive, until_ended(self._gateway, job_id, owner, seconds)
+                request.scope, request.receive, until_ended(self._gateway, job_id, owner, seconds)
             )
         else:
             record = await self._gateway.store.get(job_id, owner, now_ms())

@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from typing import BinaryIO
-from uuid import uuid4
 
 import msgspec
+import uuid_utils
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
@@ -31,7 +31,9 @@ from stentor.http.streaming import EVENT_STREAM, Cut, Sending, growing_headers, 
 from stentor.http.submit import Submission
 from stentor.jobs.outcome import speech_result
 from stentor.requests import StoredRequest, parse
+from stentor.routing.attempts import AttemptLog
 from stentor.speaking import Underway
+from stentor.synthesis.relay import Broken, Remainder
 from stentor.synthesis.values import Rendered, Speech
 
 
@@ -51,7 +53,7 @@ class SpeechApi:
         owner = self._keys.owner(headers)
         refuse_if_unable(self._gateway)
         server = self._gateway.config.server
-        flow = Flow(owner, f"speech-{uuid4().hex}", read_priority(headers))
+        flow = Flow(owner, f"speech-{uuid_utils.uuid4().hex}", read_priority(headers))
         body = await read_json_body(request, headers, max_bytes=server.max_body_bytes)
         large = len(body) > SMALL_BODY_BYTES
         stored = await asyncio.to_thread(parse, body) if large else parse(body)
@@ -65,21 +67,64 @@ class SpeechApi:
 
 def _answer(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow) -> ASGIApp:
     """Answer once there is something to hear, so that until then a failure has its own status."""
+    as_events = stored.speech.stream_format == "sse"
+    as_json = bool(stored.speech.with_timestamps) and not as_events
 
     async def make(sending: Sending) -> None:
-        async with gateway.speaking.speak(speech, flow) as underway:
-            voice = _Voice(gateway, stored, underway)
-            if stored.speech.stream_format == "sse":
-                await _send_events(sending, voice)
-            elif stored.speech.with_timestamps:
-                await sending.instead(raw_json_response(await voice.whole()))
-            else:
-                await _send_audio(sending, voice)
+        log = AttemptLog()
+        rest: Remainder | None = Remainder(speech)
+        if not as_events and not as_json:
+            rest = await _relay(gateway, stored, speech, flow, log, sending)
+        if rest is None:
+            return
+        try:
+            async with gateway.speaking.speak(rest.speech, flow, log, rest.take) as underway:
+                voice = Hearing(gateway, stored, underway)
+                if as_events:
+                    await _send_events(sending, voice)
+                elif as_json:
+                    await sending.instead(raw_json_response(await voice.whole()))
+                else:
+                    await _send_audio(sending, voice)
+        except SpeechError:
+            if rest.error is None:
+                raise
+            # What the first target said is what the caller should hear.
+            rest.error.attempts = log.entries
+            rest.error.model = stored.speech.model
+            raise rest.error from None
 
     return streamed(make)
 
 
-class _Voice:
+async def _relay(
+    gateway: Gateway,
+    stored: StoredRequest,
+    speech: Speech,
+    flow: Flow,
+    log: AttemptLog,
+    sending: Sending,
+) -> Remainder | None:
+    """Let a vendor's bytes be the answer; what is left to do if they cannot be."""
+
+    async def write(data: bytes) -> None:
+        if not sending.started:
+            await sending.start(growing_headers(CONTENT_TYPES[speech.response_format]))
+        await sending.write(data)
+
+    try:
+        rest = await gateway.speaking.relay(speech, flow, log, write)
+    except Broken:
+        raise Cut from None
+    except SpeechError as error:
+        error.model = stored.speech.model
+        raise
+    if rest is None:
+        await sending.end()
+    return rest
+
+
+class Hearing:
     """What a rendering gives, as it comes."""
 
     def __init__(self, gateway: Gateway, stored: StoredRequest, underway: Underway) -> None:
@@ -192,7 +237,7 @@ class _Voice:
         )
 
 
-async def _send_audio(sending: Sending, voice: _Voice) -> None:
+async def _send_audio(sending: Sending, voice: Hearing) -> None:
     try:
         async with aclosing(voice.audio()) as pieces:
             async for piece in pieces:
@@ -206,14 +251,14 @@ async def _send_audio(sending: Sending, voice: _Voice) -> None:
     await sending.end()
 
 
-def _headers(voice: _Voice) -> Mapping[str, str]:
+def _headers(voice: Hearing) -> Mapping[str, str]:
     headers = growing_headers(voice.content_type)
     if voice.size_bytes is not None:
         headers["Content-Length"] = str(voice.size_bytes)
     return headers
 
 
-async def _send_events(sending: Sending, voice: _Voice) -> None:
+async def _send_events(sending: Sending, voice: Hearing) -> None:
     at = 0
     try:
         async with aclosing(voice.audio()) as pieces:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect
@@ -13,6 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from stentor.http.failures import log_unforeseen
 
 T = TypeVar("T")
+
+HUNG_UP = "stentor.hung_up"
+"""Where a request's scope has its `HungUp`, if the server tells."""
 
 EVENT_STREAM = "text/event-stream"
 
@@ -27,6 +30,26 @@ def growing_headers(content_type: str) -> dict[str, str]:
     if content_type != EVENT_STREAM:
         headers["Accept-Ranges"] = "none"
     return headers
+
+
+class HungUp:
+    """Tells who works on a request that its connection is gone."""
+
+    def __init__(self) -> None:
+        self._hears: Callable[[], None] | None = None
+        self._gone = False
+
+    def hear(self, callback: Callable[[], None] | None) -> None:
+        """Call this when the connection goes, or at once if it has gone; None: nobody."""
+        self._hears = callback
+        if self._gone and callback is not None:
+            callback()
+
+    def tell(self) -> None:
+        """The connection is gone."""
+        self._gone = True
+        if self._hears is not None:
+            self._hears()
 
 
 class Cut(Exception):
@@ -84,7 +107,7 @@ def streamed(make: Callable[[Sending], Coroutine[Any, Any, None]]) -> ASGIApp:
         sending = Sending(scope, receive, send)
         with suppress(ClientDisconnect, Cut):
             try:
-                await unless_gone(receive, make(sending))
+                await unless_gone(scope, receive, make(sending))
             except (ClientDisconnect, Cut):
                 raise
             except Exception as error:
@@ -95,23 +118,48 @@ def streamed(make: Callable[[Sending], Coroutine[Any, Any, None]]) -> ASGIApp:
     return respond
 
 
-async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+async def unless_gone(scope: Scope, receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """The result of the work, which is cancelled when the client hangs up.
 
     Raises:
         ClientDisconnect: it did.
     """
-    working = asyncio.create_task(work)
+    working = asyncio.current_task()
+    assert working is not None
+    gone = False
+
+    def hang_up() -> None:
+        nonlocal gone
+        gone = True
+        working.cancel()
+
+    with _told(scope, receive, hang_up):
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if gone and working.uncancel() == 0:
+                raise ClientDisconnect from None
+            raise
+
+
+@contextmanager
+def _told(scope: Scope, receive: Receive, hang_up: Callable[[], None]) -> Iterator[None]:
+    """Have `hang_up` called when the client goes away before the block's end."""
+    hung_up: HungUp | None = scope.get(HUNG_UP)
+    if hung_up is not None:
+        hung_up.hear(hang_up)
+        try:
+            yield
+        finally:
+            hung_up.hear(None)
+        return
+    # A server that does not tell of itself is asked, which takes a task for each request.
     leaving = asyncio.create_task(_gone(receive))
+    leaving.add_done_callback(lambda done: None if done.cancelled() else hang_up())
     try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientDisconnect
-        return working.result()
+        yield
     finally:
-        for task in (working, leaving):
-            task.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
+        leaving.cancel()
 
 
 async def _gone(receive: Receive) -> None:

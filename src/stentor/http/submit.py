@@ -177,7 +177,7 @@ class Submission:
     ) -> Response | None:
         """The finished job, if it ends in time."""
         record = await unless_gone(
-            request.receive, until_ended(self._gateway, job_id, owner, seconds)
+            request.scope, request.receive, until_ended(self._gateway, job_id, owner, seconds)
         )
         if record is None or not has_ended(record):
             return None

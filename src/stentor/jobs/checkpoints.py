@@ -12,7 +12,6 @@ import hashlib
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -215,7 +214,7 @@ class Checkpoints:
         own = AttemptLog(order.log)
         sink = FileSink(self._temporary(), order.script, begun, ear if begun is not None else None)
         try:
-            take = await make_take(self._caller, replace(order, log=own), sink)
+            take = await make_take(self._caller, msgspec.structs.replace(order, log=own), sink)
             log.debug("segment.spoken", key=key, job_id=order.flow.job)
             kept = KeptTake(take, order.flow.job)
             path = await self._keep_take(key, kept, followed=begun is not None, private=private)

@@ -120,7 +120,8 @@ class Script(Struct, frozen=True, omit_defaults=True, kw_only=True):
     @property
     def text(self) -> str:
         """All that is said; spans of timings point into it."""
-        return "".join(turn.text for turn in self.turns)
+        turns = self.turns
+        return turns[0].text if len(turns) == 1 else "".join(turn.text for turn in turns)
 
     @property
     def voice(self) -> str:

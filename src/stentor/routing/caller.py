@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import AnyStr, Protocol
+from typing import TYPE_CHECKING, AnyStr, Protocol
 
 import structlog
 from msgspec import Struct
@@ -29,6 +27,9 @@ from stentor.routing.effort import Effort, RetryBudget
 from stentor.routing.keys import ProviderKey
 from stentor.routing.transport import Transport
 from stentor.secret import Secret
+
+if TYPE_CHECKING:
+    from tenacity import AsyncRetrying
 
 log = structlog.get_logger(__name__)
 
@@ -71,8 +72,7 @@ class Sink(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """A script for a provider.
 
     Attributes:
@@ -135,22 +135,18 @@ class Caller:
         Raises:
             ProviderError: the last one, once nothing more is tried.
         """
-        # Loaded by the first call: a server without providers starts without it.
-        from tenacity import AsyncRetrying, retry_if_exception
-
         effort = Effort(order.account, order.script.model, order.budget, self._clock)
-        retrying = AsyncRetrying(
-            sleep=self._sleep,
-            retry=retry_if_exception(
-                lambda error: not sink.given_away and effort.again(error, order.last_resort)
-            ),
-            wait=lambda _: effort.pause_s,
-            reraise=True,
-        )
         before = order.log.calls
         answered: ProviderError | None = None
         try:
-            async for attempt in retrying:
+            try:
+                return await self._call(order, sink, effort)
+            except ProviderError as error:
+                answered = None if error.kind == "unavailable" else error
+                if not _again(error, order, sink, effort):
+                    raise
+            await self._sleep(effort.pause_s)
+            async for attempt in self._retrying(order, sink, effort):
                 with attempt:
                     try:
                         return await self._call(order, sink, effort)
@@ -176,24 +172,37 @@ class Caller:
             raise
         raise AssertionError("retrying ends with a result or an exception")
 
+    def _retrying(self, order: Order, sink: Sink, effort: Effort) -> AsyncRetrying:
+        # Loaded and made once something failed: it takes as long as the rest of a call does.
+        from tenacity import AsyncRetrying, retry_if_exception
+
+        return AsyncRetrying(
+            sleep=self._sleep,
+            retry=retry_if_exception(lambda error: _again(error, order, sink, effort)),
+            wait=lambda _: effort.pause_s,
+            reraise=True,
+        )
+
     async def _call(self, order: Order, sink: Sink, effort: Effort) -> Called:
         account, script = order.account, order.script
         breaker = account.breaker(script.model)
         if breaker.wait_s > 0:
             # Now, not when its turn comes: there may be somebody else to ask.
             raise _left_alone(breaker)
-        async with account.places.take(order.flow):
+        await account.places.enter(order.flow)
+        try:
             await account.rates.wait(len(script.text))
             key = await self._key(account, effort)
             effort.key = key
             call = _Call(order, key, self._clock)
             try:
-                async with self._guarded(call):
-                    return await self._send(call, sink)
+                return await self._guarded(call, breaker, sink)
             finally:
                 # What is billed is told even of a call that is given up.
                 if call.outcome is not None:
                     order.log.add(await call.attempt(sink))
+        finally:
+            account.places.leave()
 
     async def _key(self, account: Account, effort: Effort) -> ProviderKey:
         while (key := account.keys.choose()) is None:
@@ -207,20 +216,19 @@ class Caller:
             await self._sleep(wait_s)
         return key
 
-    @asynccontextmanager
-    async def _guarded(self, call: _Call) -> AsyncIterator[None]:
-        """Tell the breaker, the key and the record how the block ended."""
+    async def _guarded(self, call: _Call, breaker: Breaker, sink: Sink) -> Called:
+        """Make the call, and tell the breaker, the key and the record how it ended."""
         account, key = call.order.account, call.key
-        breaker = account.breaker(call.order.script.model)
         if not breaker.enter():
             raise _left_alone(breaker)
         settled = False
         try:
-            yield
+            called = await self._send(call, sink)
             settled = True
             breaker.succeeded()
             account.keys.worked(key)
             call.end("ok")
+            return called
         except ProviderError as error:
             settled = True
             if error.kind in _BROKEN:
@@ -257,21 +265,21 @@ class Caller:
 
     async def _send(self, call: _Call, sink: Sink) -> Called:
         account, script = call.order.account, call.order.script
-        provider = account.provider
-        with _own_faults(account):
+        provider, own_faults = account.provider, _OwnFaults(account)
+        with own_faults:
             request = provider.request(script, call.key.value, self._wall())
         async with self._transport.send(request, account.timeouts) as answering:
             head = answering.head
             if head.status >= 300:
                 body = await answering.beginning(ERROR_BYTES_READ)
-                with _own_faults(account):
+                with own_faults:
                     # Before the message is cut to its length, and perhaps the key with it.
                     error = provider.error(head, _without(call.key.value, body))
                 raise error
             call.billed = True
-            with _own_faults(account):
+            with own_faults:
                 reader = provider.response(script, head)
-            receiving = _Receiving(call, reader, sink)
+            receiving = _Receiving(call, reader, sink, own_faults)
             async for data in answering.chunks():
                 await receiving.feed(data)
         delivered = call.delivered = await receiving.finish()
@@ -292,16 +300,16 @@ class Caller:
 class _Receiving:
     """The body of one answer on its way into the sink."""
 
-    def __init__(self, call: _Call, reader: Reader, sink: Sink) -> None:
+    def __init__(self, call: _Call, reader: Reader, sink: Sink, own_faults: _OwnFaults) -> None:
         self._call = call
-        self._account = call.order.account
+        self._own_faults = own_faults
         self._reader = reader
         self._sink = sink
         self._held = 0
         self.form = reader.form
 
     async def feed(self, data: bytes) -> None:
-        with _own_faults(self._account):
+        with self._own_faults:
             audio = self._reader.feed(data)
         if audio:
             await self._write(audio)
@@ -309,7 +317,7 @@ class _Receiving:
             self._held += len(data)
 
     async def finish(self) -> Delivered:
-        with _own_faults(self._account):
+        with self._own_faults:
             if self._held > THREAD_BYTES:
                 delivered = await asyncio.to_thread(self._reader.finish)
             else:
@@ -382,6 +390,10 @@ class _Call:
         )
 
 
+def _again(error: BaseException, order: Order, sink: Sink, effort: Effort) -> bool:
+    return not sink.given_away and effort.again(error, order.last_resort)
+
+
 def _left_alone(breaker: Breaker) -> ProviderError:
     return ProviderError(
         "unavailable",
@@ -400,7 +412,7 @@ def _without(key: Secret | None, words: AnyStr) -> AnyStr:
     return words.replace(value.encode(), b"***")
 
 
-class _own_faults:  # noqa: N801
+class _OwnFaults:
     """Turns what the provider's own code raises unforeseen into a failure of the provider."""
 
     def __init__(self, account: Account) -> None:

@@ -57,8 +57,8 @@ class KeyRing:
         """
         now = self._clock()
         free = [state for state in self._states if state.free_at <= now]
-        if not free:
-            return None
+        if len(free) < 2:
+            return free[0].key if free else None
         for state in free:
             state.credit += state.key.weight
         chosen = max(free, key=lambda state: state.credit)

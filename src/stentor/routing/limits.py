@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from stentor.engines.base import Flow
@@ -30,16 +28,8 @@ class Places:
         self._free = size
         self._waiting: Turns[asyncio.Future[None]] = Turns()
 
-    @asynccontextmanager
-    async def take(self, flow: Flow) -> AsyncIterator[None]:
-        """Hold a place while the block runs."""
-        await self._enter(flow)
-        try:
-            yield
-        finally:
-            self._leave()
-
-    async def _enter(self, flow: Flow) -> None:
+    async def enter(self, flow: Flow) -> None:
+        """Wait for a place and take it; whoever has one must `leave`."""
         if self._free > 0:
             self._free -= 1
             return
@@ -49,12 +39,13 @@ class Places:
             await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
-                self._leave()
+                self.leave()
             else:
                 self._waiting.discard(flow, place)
             raise
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Give the place to who waits for one."""
         while self._waiting:
             place = self._waiting.pop()
             if not place.done():

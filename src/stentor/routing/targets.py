@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stentor.contract import DictionaryLocator, SpeechRequest
 from stentor.engines.base import EngineModel
@@ -21,8 +22,7 @@ def vendors_locators(request: SpeechRequest) -> list[DictionaryLocator]:
     return [one for one in locators if not is_dictionary_id(one.pronunciation_dictionary_id)]
 
 
-@dataclass(frozen=True, slots=True)
-class LocalTarget:
+class LocalTarget(Struct, frozen=True):
     """A model in this machine that a request resolved to.
 
     Attributes:
@@ -67,8 +67,7 @@ class LocalTarget:
         yield from _language_lack(request, self.model.languages)
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteTarget:
+class RemoteTarget(Struct, frozen=True):
     """A vendor's model that a request resolved to.
 
     Attributes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import urllib.request
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -97,38 +97,52 @@ class Answering:
 
     async def _piece(self) -> bytes:
         """What has come since the last piece; waits if nothing has. Empty: the end."""
-        import aiohttp
-        from aiohttp.http_exceptions import ContentEncodingError
-
         now = self._loop.time()
         if now >= self._ends_at:
             raise self._late("total", self._timeouts.total_s)
-        waits_until = min(now + self._timeouts.idle_s, self._ends_at)
         try:
             piece = self._content.read_nowait()
             if not piece and not self._content.at_eof():
-                async with asyncio.timeout_at(waits_until) as limit:
-                    piece = await self._content.readany()
-        except TimeoutError:
-            if not limit.expired():
-                raise self._broken("the connection timed out") from None
-            if waits_until >= self._ends_at:
-                raise self._late("total", self._timeouts.total_s) from None
-            raise self._late("idle", self._timeouts.idle_s) from None
-        except (aiohttp.ClientError, OSError) as failure:
-            if isinstance(failure.__cause__, ContentEncodingError):
-                raise ProviderError(
-                    "malformed",
-                    "the body of the answer cannot be decompressed",
-                    status=self.head.status,
-                ) from None
-            raise self._broken(_reason(failure)) from None
+                piece = await self._awaited(min(now + self._timeouts.idle_s, self._ends_at))
+        except ProviderError:
+            raise
+        except Exception as failure:
+            raise self._fault(failure) from None
         if not piece and self._unmeasured and self._protocol is not None:
+            import aiohttp
+
             # aiohttp takes any end of such a body for a good one.
             how = self._protocol.exception()
             if isinstance(how, aiohttp.ClientOSError):
                 raise self._broken(_reason(how))
         return piece
+
+    async def _awaited(self, until: float) -> bytes:
+        try:
+            async with asyncio.timeout_at(until) as limit:
+                return await self._content.readany()
+        except TimeoutError:
+            if not limit.expired():
+                raise self._broken("the connection timed out") from None
+            if until >= self._ends_at:
+                raise self._late("total", self._timeouts.total_s) from None
+            raise self._late("idle", self._timeouts.idle_s) from None
+
+    def _fault(self, failure: Exception) -> Exception:
+        """What a failure of aiohttp means; the failure itself if it is none."""
+        # Loaded already; where nothing fails, not even looked up.
+        import aiohttp
+        from aiohttp.http_exceptions import ContentEncodingError
+
+        if not isinstance(failure, aiohttp.ClientError | OSError):
+            return failure
+        if isinstance(failure.__cause__, ContentEncodingError):
+            return ProviderError(
+                "malformed",
+                "the body of the answer cannot be decompressed",
+                status=self.head.status,
+            )
+        return self._broken(_reason(failure))
 
     def _late(self, which: str, seconds: float) -> ProviderError:
         what = "the rest of the answer" if which == "total" else "more of the answer"
@@ -162,9 +176,8 @@ class Transport:
             await self._made.close()
             self._made = None
 
-    @asynccontextmanager
-    async def send(self, call: HttpCall, timeouts: Timeouts) -> AsyncIterator[Answering]:
-        """Make a call; yields when the head of the answer is there.
+    def send(self, call: HttpCall, timeouts: Timeouts) -> Sent:
+        """Make a call; a block that is given the answer once its head is there.
 
         Who leaves before the body's end hangs up. A GET whose connection breaks before the head is
         sent once more, as connections that were kept may do that; any other call is not.
@@ -174,58 +187,27 @@ class Transport:
                 `malformed`: the answer is not HTTP; `invalid`: the call cannot be written as HTTP.
                 No message has the URL's query or a header in it: keys may be there.
         """
-        ends_at = asyncio.get_running_loop().time() + timeouts.total_s
-        answering = Answering(await self._answer(call, timeouts), timeouts, ends_at)
-        try:
-            yield answering
-        finally:
-            answering.leave()
+        return Sent(self, call, timeouts)
 
-    async def _answer(self, call: HttpCall, timeouts: Timeouts) -> aiohttp.ClientResponse:
-        import aiohttp
-        from yarl import URL
-
+    async def answer(self, call: HttpCall, timeouts: Timeouts) -> aiohttp.ClientResponse:
+        """As `send`; the response is the caller's to close."""
         try:
-            url = URL(call.url, encoded=call.url.isascii())
+            url = _url(call.url) if "?" not in call.url else _parsed(call.url)
+            session = self._session()
             async with asyncio.timeout(min(timeouts.first_byte_s, timeouts.total_s)) as limit:
-                return await self._session().request(
+                return await session.request(
                     call.method,
                     url,
                     data=call.body or None,
                     headers=call.headers,
                     allow_redirects=False,
                     proxy=self._proxy(url),
-                    timeout=aiohttp.ClientTimeout(total=None, connect=timeouts.connect_s),
+                    timeout=_client_timeout(timeouts.connect_s),
                 )
-        except aiohttp.ConnectionTimeoutError:
-            raise ProviderError(
-                "timeout", f"no connection within {timeouts.connect_s:g} s (connect timeout)"
-            ) from None
-        except TimeoutError:
-            if not limit.expired():
-                raise ProviderError("network", "the connection timed out") from None
-            which, seconds = (
-                ("first byte", timeouts.first_byte_s)
-                if timeouts.first_byte_s < timeouts.total_s
-                else ("total", timeouts.total_s)
-            )
-            raise ProviderError(
-                "timeout", f"no answer within {seconds:g} s ({which} timeout)"
-            ) from None
-        except aiohttp.InvalidURL:
-            raise ProviderError("network", "the URL is not valid; see base_url") from None
-        except aiohttp.ClientHttpProxyError as failure:
-            raise ProviderError("network", f"the proxy answered with {failure.status}") from None
-        except aiohttp.ClientResponseError:
-            raise ProviderError("malformed", "answered with what is not HTTP") from None
-        except (aiohttp.ClientError, OSError) as failure:
-            raise ProviderError("network", _reason(failure)) from None
-        except ValueError:
-            raise ProviderError(
-                "invalid",
-                "the call cannot be sent: its URL or a header, such as the key's, has characters "
-                "that HTTP does not allow",
-            ) from None
+        except TimeoutError as late:
+            raise _late(late, timeouts, limit.expired()) from None
+        except Exception as failure:
+            raise _fault(failure) from None
 
     def _proxy(self, url: URL) -> str | None:
         # Not aiohttp's `trust_env`: that reads the environment anew for each call, in a thread, and
@@ -252,6 +234,85 @@ class Transport:
                 read_bufsize=BUFFER_BYTES,
             )
         return self._made
+
+
+class Sent:
+    """A call that is being made, for the length of a block."""
+
+    def __init__(self, transport: Transport, call: HttpCall, timeouts: Timeouts) -> None:
+        self._transport = transport
+        self._call = call
+        self._timeouts = timeouts
+
+    async def __aenter__(self) -> Answering:
+        timeouts = self._timeouts
+        ends_at = asyncio.get_running_loop().time() + timeouts.total_s
+        response = await self._transport.answer(self._call, timeouts)
+        self._answering = Answering(response, timeouts, ends_at)
+        return self._answering
+
+    async def __aexit__(self, *_: object) -> None:
+        self._answering.leave()
+
+
+def _parsed(url: str) -> URL:
+    from yarl import URL
+
+    return URL(url, encoded=url.isascii())
+
+
+# Of URLs without a query: a key may be there.
+_url = lru_cache(maxsize=256)(_parsed)
+
+
+@lru_cache(maxsize=256)
+def _client_timeout(connect_s: float) -> aiohttp.ClientTimeout:
+    import aiohttp
+
+    return aiohttp.ClientTimeout(total=None, connect=connect_s)
+
+
+def _late(late: TimeoutError, timeouts: Timeouts, ours: bool) -> ProviderError:
+    """What it means that a call took too long.
+
+    Args:
+        ours: the time that it may take until the head of the answer was up.
+    """
+    import aiohttp
+
+    if isinstance(late, aiohttp.ConnectionTimeoutError):
+        return ProviderError(
+            "timeout", f"no connection within {timeouts.connect_s:g} s (connect timeout)"
+        )
+    if not ours:
+        return ProviderError("network", "the connection timed out")
+    which, seconds = (
+        ("first byte", timeouts.first_byte_s)
+        if timeouts.first_byte_s < timeouts.total_s
+        else ("total", timeouts.total_s)
+    )
+    return ProviderError("timeout", f"no answer within {seconds:g} s ({which} timeout)")
+
+
+def _fault(failure: Exception) -> Exception:
+    """What a failure to get an answer means; the failure itself if it is none of aiohttp's."""
+    import aiohttp
+
+    if isinstance(failure, aiohttp.InvalidURL):
+        return ProviderError("network", "the URL is not valid; see base_url")
+    if isinstance(failure, aiohttp.ClientHttpProxyError):
+        return ProviderError("network", f"the proxy answered with {failure.status}")
+    if isinstance(failure, aiohttp.ClientResponseError):
+        return ProviderError("malformed", "answered with what is not HTTP")
+    if isinstance(failure, aiohttp.ClientError | OSError):
+        return ProviderError("network", _reason(failure))
+    if isinstance(failure, ValueError):
+        return ProviderError(
+            "invalid",
+            "the call cannot be sent: its URL or a header, such as the key's, has characters "
+            "that HTTP does not allow",
+        )
+    return failure
 
 
 def _is_this_machine(host: str) -> bool:

@@ -17,8 +17,9 @@ class DirectSpeaker:
     """Speaks the utterances and calls of one flow.
 
     Args:
-        path: of vendors' audio while it is needed: a dot and more is appended.
+        folder: of vendors' audio while it is needed; the names begin with that of the flow's job.
         ear: passes on the vendor's own bytes, where they are the result as they are.
+        there: what a vendor spoke already, of the first call.
     """
 
     def __init__(
@@ -26,13 +27,15 @@ class DirectSpeaker:
         engines: Engines,
         caller: Caller,
         flow: Flow,
-        path: Path,
+        folder: Path,
         ear: Ear | None = None,
+        there: Take | None = None,
     ) -> None:
         self._engines = engines
         self._caller = caller
-        self._path = path
+        self._folder = folder
         self._ear = ear
+        self._there = there
         self.flow = flow
 
     @property
@@ -56,8 +59,11 @@ class DirectSpeaker:
         Raises:
             ProviderError: it cannot.
         """
+        if self._there is not None:
+            there, self._there = self._there, None
+            return there
         sink = FileSink(
-            self._path.with_name(f"{self._path.name}.{uuid4().hex}"),
+            self._folder / f"{self.flow.job}.{uuid4().hex}",
             order.script,
             begun,
             self._ear if begun is not None else None,

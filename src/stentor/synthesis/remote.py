@@ -37,6 +37,7 @@ from stentor.text.markup.marked import Style
 from stentor.text.pack import Chunk, Limits, pack
 from stentor.text.plan import plan
 from stentor.text.reading import Reading
+from stentor.text.said import SpokenForms
 from stentor.text.segments import Segment
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 CONTEXT_CHARS = 300
 # Of one call where the vendor names no limit: some minutes, that are lost if it breaks off.
 UNLIMITED_CALL_CHARS = 5000
+# Of the first calls, where the sound of all of it is waited for.
+FIRST_CHARS = (200, 600, 1800)
 # Written characters of a piece; what is said of so few fits into any call.
 LEAST_ROOM = 20
 
@@ -59,6 +62,7 @@ class RemoteVoice:
         log: where the attempts are told.
         budget: of the request's retries at this target.
         last_resort: whether no other target is left.
+        hurried: whether somebody waits for the first sound: then the first calls are for little.
         folder: for long audio that is being decoded.
     """
 
@@ -73,8 +77,10 @@ class RemoteVoice:
         *,
         last_resort: bool,
         folder: Path,
+        hurried: bool = False,
     ) -> None:
         self.target = target
+        self._hurried = hurried
         self._speech = speech
         self._request = speech.request
         self._speaker = speaker
@@ -98,37 +104,51 @@ class RemoteVoice:
         return Limits(max_chars, max_bytes, self._can.speakers)
 
     def divide(self, text: Reading, cast: Cast) -> Parts:
-        parts = self._divide(followed(self.target, text), cast)
+        followable = followed(self.target, text)
+        parts = self._whole(followable, cast) or self._planned(followable, cast)
         self._chunks = [part for part in parts.parts if isinstance(part, Chunk)]
+        if self._hurried and self._is_waited_for(parts):
+            parts = self._planned(followable, cast, FIRST_CHARS)
+            self._chunks = [part for part in parts.parts if isinstance(part, Chunk)]
         self._budget.allow_for(len(self._chunks))
         warnings = [*parts.warnings, *unheard(self.target, text)]
         if self._request.language_code is not None:
             warnings += misread(text, self._request.language_code)
         return Parts(parts.parts, warnings, parts.chapters)
 
-    def _divide(self, text: Reading, cast: Cast) -> Parts:
-        limits = self.limits
-        language = self._request.language_code or "en"
-        forms = spoken_forms(self._speech, self.target, language)
+    def _is_waited_for(self, parts: Parts) -> bool:
+        """Whether all of the first call must be there before any of it is heard."""
+        if self._request.loudness is not None or self._speech.response_format == "m4b":
+            return False  # all of the last one must be
+        longer = len(self._chunks[0].text) > FIRST_CHARS[0]
+        return longer and self.passing_through(self._speech.response_format) is None
+
+    def _whole(self, text: Reading, cast: Cast) -> Parts | None:
+        """All of the text as it is written, if one call takes it so."""
+        if not text.is_plain or not isinstance(cast, str) or self._forms.rewriters:
+            return None
         bare = text.text.strip()
-        as_written = text.is_plain and not forms.rewriters and isinstance(cast, str)
-        if as_written and limits.allow(bare) and not _CONTROL.search(bare):
-            assert isinstance(cast, str)
-            start = text.text.index(bare)
-            whole = Segment(0, bare, start, start + len(bare), cast, 0)
-            return Parts([Chunk(0, ((cast, bare),), whole.start, whole.end, 0, (whole,), (0,))])
-        pauses = self._rules.pauses
+        if not self.limits.allow(bare) or _CONTROL.search(bare):
+            return None
+        start = text.text.index(bare)
+        whole = Segment(0, bare, start, start + len(bare), cast, 0)
+        return Parts([Chunk(0, ((cast, bare),), whole.start, whole.end, 0, (whole,), (0,))])
+
+    def _planned(self, text: Reading, cast: Cast, first_chars: Sequence[int] = ()) -> Parts:
+        limits, pauses = self.limits, self._rules.pauses
         room = limits.segment_chars or UNLIMITED_CALL_CHARS
         while True:
             planned = plan(
                 text,
                 cast,
-                language=language_base(language),
+                language=language_base(self._language),
                 max_chars=room,
                 pauses=pauses,
-                forms=forms,
+                forms=self._forms,
             )
-            chunks = pack(planned.segments, limits, paragraph_ms=pauses.paragraph_ms)
+            chunks = pack(
+                planned.segments, limits, paragraph_ms=pauses.paragraph_ms, first_chars=first_chars
+            )
             # What is said may be longer than what is written.
             if room <= LEAST_ROOM or all(limits.allow(chunk.text) for chunk in chunks):
                 break
@@ -138,6 +158,14 @@ class RemoteVoice:
             for chapter in planned.chapters
         ]
         return Parts(chunks, planned.warnings, chapters)
+
+    @property
+    def _language(self) -> str:
+        return self._request.language_code or "en"
+
+    @property
+    def _forms(self) -> SpokenForms:
+        return spoken_forms(self._speech, self.target, self._language)
 
     def passing_through(self, response_format: ResponseFormat) -> VendorFormat | None:
         """The form whose bytes may be the result as they are; None if there is work to do."""
@@ -167,7 +195,14 @@ class RemoteVoice:
         Raises:
             PartFailed: it cannot be spoken.
         """
-        order = Order(
+        try:
+            return await self._speaker.take(self.order(part, form), begun)
+        except ProviderError as error:
+            raise PartFailed(self.target, part, error) from error
+
+    def order(self, part: Part, form: VendorFormat) -> Order:
+        """What to ask the vendor for."""
+        return Order(
             account=self.target.account,
             script=self._script(part, form),
             flow=self._speaker.flow,
@@ -176,10 +211,6 @@ class RemoteVoice:
             segment=part.index + 1 if len(self._chunks) > 1 else None,
             last_resort=self._last_resort,
         )
-        try:
-            return await self._speaker.take(order, begun)
-        except ProviderError as error:
-            raise PartFailed(self.target, part, error) from error
 
     def voiced(self, part: Part, take: Take) -> Voiced:
         """What a take is in the house's own terms."""

@@ -33,7 +33,7 @@ from stentor.synthesis.mastering import mix_settings
 from stentor.synthesis.remote import RemoteVoice
 from stentor.synthesis.rendering import Rendering, local_attempt
 from stentor.synthesis.values import Listener, Rendered, Speaker, Speech
-from stentor.synthesis.voices import Parts, Rules, Voiced
+from stentor.synthesis.voices import LocalVoice, Parts, Rules, Voiced
 
 if TYPE_CHECKING:
     from stentor.audio.mixdown import Mixdown, Mixed, MixSettings
@@ -83,6 +83,7 @@ class Synthesizer:
         speaker: Speaker,
         listener: Listener,
         log: AttemptLog | None = None,
+        hurried: bool = False,
     ) -> Rendered:
         """Speak the whole text into a new file.
 
@@ -93,6 +94,9 @@ class Synthesizer:
             path: the file of the first target, overwritten; that of each further target has its
                 number appended. A target that fails leaves its file behind.
             log: where the attempts are told; a new one if left out.
+            hurried: whether somebody waits for the first sound: then the rest of a long text is
+                divided while its beginning is spoken, and the progress that is told is of what was
+                divided so far.
 
         Raises:
             SpeechError: the text holds nothing to speak, or no target could speak it.
@@ -104,7 +108,7 @@ class Synthesizer:
         for number, target in enumerate(speech.targets):
             started = time.monotonic()
             own = path.with_name(f"{path.name}.{number}") if number else path
-            rendering = Rendering(speech, number, own, speaker, listener, log, self._rules)
+            rendering = Rendering(speech, number, own, speaker, listener, log, self._rules, hurried)
             try:
                 await self._render(rendering)
             except PartFailed as failure:
@@ -124,17 +128,20 @@ class Synthesizer:
         raise first_error
 
     async def _render(self, rendering: Rendering) -> None:
-        request, listener, voice = rendering.speech.request, rendering.listener, rendering.voice
-        divided: Parts = await self._in_thread(
-            voice.divide, rendering.speech.reading, request.voice
-        )
-        rendering.warn(divided.warnings)
-        rendering.parts = len(divided.parts)
-        rendering.chapters = {one.segment: one.title for one in divided.chapters}
+        speech, listener, voice = rendering.speech, rendering.listener, rendering.voice
+        begun = None
+        if rendering.hurried and isinstance(voice, LocalVoice) and _is_heard_early(speech):
+            begun = await self._in_thread(voice.begin, speech.reading, speech.request.voice)
+        if begun is not None:
+            parts, rest = begun
+        else:
+            parts = await self._in_thread(voice.divide, speech.reading, speech.request.voice)
+            rest = None
+        rendering.divided(parts)
         listener.on_progress(Progress(segments_total=rendering.parts))
         try:
-            if not await self._pass_through(rendering, divided.parts):
-                await self._mix(rendering, divided.parts)
+            if rest is not None or not await self._pass_through(rendering, parts.parts):
+                await self._mix(rendering, parts.parts, rest=rest)
         except BaseException:
             listener.on_abort()
             raise
@@ -168,12 +175,22 @@ class Synthesizer:
         return True
 
     async def _mix(
-        self, rendering: Rendering, parts: Sequence[Part], there: Sequence[Voiced] = ()
+        self,
+        rendering: Rendering,
+        parts: Sequence[Part],
+        there: Sequence[Voiced] = (),
+        rest: Callable[[], Parts] | None = None,
     ) -> None:
-        """Decode, join and encode."""
+        """Decode, join and encode.
+
+        Args:
+            there: what was spoken already, if it was all of it.
+            rest: divides what of the text comes after the parts.
+        """
         opened: list[Mixdown] = []
+        batches = self._batches(rendering, parts, rest)
         try:
-            async with aclosing(_all_of(rendering, parts, there)) as results:
+            async with aclosing(batches), aclosing(_all_of(rendering, batches, there)) as results:
                 async for voiced in results:
                     try:
                         await self._add(rendering, opened, voiced)
@@ -185,6 +202,18 @@ class Synthesizer:
             for one in opened:
                 await self._in_thread(one.abort)
             raise
+
+    async def _batches(
+        self, rendering: Rendering, parts: Sequence[Part], rest: Callable[[], Parts] | None
+    ) -> AsyncGenerator[Sequence[Part]]:
+        """All parts, some at a time."""
+        for start in range(0, len(parts), PARTS_ANNOUNCED):
+            yield parts[start : start + PARTS_ANNOUNCED]
+        if rest is not None:
+            more: Parts = await self._in_thread(rest)
+            rendering.divided(more)
+            async for batch in self._batches(rendering, more.parts, None):
+                yield batch
 
     async def _add(self, rendering: Rendering, opened: list[Mixdown], voiced: Voiced) -> None:
         pcm, warnings = await self._in_thread(_pcm, rendering, voiced)
@@ -224,7 +253,7 @@ class Synthesizer:
 
 
 async def _all_of(
-    rendering: Rendering, parts: Sequence[Part], there: Sequence[Voiced]
+    rendering: Rendering, batches: AsyncGenerator[Sequence[Part]], there: Sequence[Voiced]
 ) -> AsyncGenerator[Voiced]:
     """Speak parts ahead of the one that is due, and yield what came of them in order."""
     if there:
@@ -232,9 +261,8 @@ async def _all_of(
             yield voiced
         return
     ahead: deque[asyncio.Task[list[Voiced]]] = deque()
-    rest = iter(parts)
     try:
-        while batch := list(islice(rest, PARTS_ANNOUNCED)):
+        async for batch in batches:
             await rendering.voice.expect(batch)
             for part in batch:
                 ahead.append(asyncio.create_task(rendering.speak(part)))
@@ -256,6 +284,12 @@ async def _due(ahead: deque[asyncio.Task[list[Voiced]]]) -> list[Voiced]:
     voiced = await ahead[0]
     ahead.popleft()
     return voiced
+
+
+def _is_heard_early(speech: Speech) -> bool:
+    """Whether the file of a request can be played while it is made."""
+    request = speech.request
+    return not (request.loudness or request.with_timestamps or speech.response_format == "m4b")
 
 
 def _pcm(rendering: Rendering, voiced: Voiced) -> tuple[Pcm, tuple[str, ...]]:

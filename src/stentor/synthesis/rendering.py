@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from stentor.synthesis.remote import RemoteVoice
 from stentor.synthesis.substitutes import ending_as, placed, turns
 from stentor.synthesis.timeline import Timed, Timeline
 from stentor.synthesis.values import Listener, Rendered, Speaker, Speech, Timings
-from stentor.synthesis.voices import LocalVoice, Rules, Voice, Voiced
+from stentor.synthesis.voices import LocalVoice, Parts, Rules, Voice, Voiced
 
 if TYPE_CHECKING:
     from stentor.audio.mixdown import Mixed
@@ -40,6 +40,7 @@ class Rendering:
 
     Attributes:
         number: which of the request's targets it is, from 0.
+        hurried: whether somebody waits for the first sound.
         parts: how many the text was divided into.
         chapters: the titles of those that begin with a part, by the part's place.
         mixed: the file, once it is finished.
@@ -53,9 +54,10 @@ class Rendering:
     listener: Listener
     log: AttemptLog
     rules: Rules
+    hurried: bool = False
     voice: Voice = field(init=False)
     parts: int = 0
-    chapters: Mapping[int, str] = field(default_factory=dict)
+    chapters: dict[int, str] = field(default_factory=dict)
     mixed: Mixed | None = None
     generation: int = field(init=False)
     _warnings: dict[str, None] = field(default_factory=dict)
@@ -90,8 +92,16 @@ class Rendering:
                 self._budgets.setdefault(target.id, RetryBudget(self.rules.retry_budget)),
                 last_resort=last,
                 folder=self.path.parent,
+                hurried=self.hurried,
             )
         return LocalVoice(self.speech, target, self.speaker, self.rules)
+
+    def divided(self, parts: Parts) -> None:
+        """The text, or more of it, was divided so."""
+        self.warn(parts.warnings)
+        before = self.parts
+        self.parts += len(parts.parts)
+        self.chapters |= {before + one.segment: one.title for one in parts.chapters}
 
     async def speak(self, part: Part) -> list[Voiced]:
         """Speak a part, if the rules allow it by another target.

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from stentor.contract import SpeechRequest
 from stentor.routing.targets import LocalTarget, Target, language_base
 from stentor.text.markup.marked import Style, StyleMark
@@ -46,7 +48,7 @@ def followed(target: Target, reading: Reading) -> Reading:
             marks[-1] = marks[-1]._replace(end=mark.end)
         else:
             marks.append(StyleMark(mark.start, mark.end, style))
-    return replace(reading, styles=tuple(marks))
+    return msgspec.structs.replace(reading, styles=tuple(marks))
 
 
 def _followed(target: Target, style: Style) -> Style:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
 
 from stentor.contract import (
     Alignment,
@@ -92,8 +94,7 @@ class Listener(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Speech:
+class Speech(Struct, frozen=True):
     """A request that was found to be serviceable.
 
     Attributes:
@@ -107,7 +108,7 @@ class Speech:
     request: SpeechRequest
     targets: tuple[Target, ...]
     reading: Reading
-    extra_params: Mapping[str, Any] = field(default_factory=dict)
+    extra_params: Mapping[str, Any] = {}
     skipped: tuple[Attempt, ...] = ()
     lexicons: tuple[Lexicon, ...] = ()
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from stentor.contract import SpeakerVoice
 from stentor.engines.base import EngineError, Pronunciation, Spoken, Utterance
@@ -21,6 +24,7 @@ from stentor.synthesis.styles import (
 )
 from stentor.synthesis.timeline import Timed
 from stentor.synthesis.values import Speaker, Speech
+from stentor.text.characters import has_speech
 from stentor.text.plan import Chapter, plan
 from stentor.text.reading import Reading
 from stentor.text.segments import Pauses, Segment
@@ -28,6 +32,10 @@ from stentor.text.segments import Pauses, Segment
 if TYPE_CHECKING:
     from stentor.audio.pcm import Pcm
     from stentor.routing.takes import Take
+
+LONG_CHARS = 2000
+# Some sentences: it takes a millisecond to divide them, and a minute to hear them.
+BEGINNING_CHARS = 1000
 
 Cast = str | Sequence[SpeakerVoice]
 
@@ -57,8 +65,7 @@ class Voiced:
     release: Callable[[], Awaitable[None]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """A text, divided as a target wants it.
 
     Attributes:
@@ -126,6 +133,37 @@ class LocalVoice:
         self._rules = rules
         self._timed = bool(speech.request.with_timestamps) and target.gives_timings
         self.window = 2 * speaker.size
+
+    def begin(self, text: Reading, cast: Cast) -> tuple[Parts, Callable[[], Parts]] | None:
+        """Divide the beginning of a long text, so that it can be spoken before the rest is read.
+
+        Returns:
+            The first parts, and what divides the rest when it is called.
+            None where the text is short, or is more than plain text in one voice: then what is to
+            be said of the beginning may depend on the rest.
+        """
+        if not text.is_plain or not isinstance(cast, str) or len(text.text) < LONG_CHARS:
+            return None
+        head = text.text[: text.text.rfind(" ", 0, BEGINNING_CHARS) + 1]
+        if not has_speech(head):
+            return None
+        parts = self.divide(Reading(head), cast)
+        # Where a text ends, its last words may be read in another way than where it goes on.
+        certain = parts.parts[:-2]
+        if not certain:
+            return None
+        rest = partial(self._rest, text, cast, len(certain), certain[-1].end)
+        return Parts(certain, parts.warnings), rest
+
+    def _rest(self, text: Reading, cast: Cast, number: int, start: int) -> Parts:
+        """What comes after so many parts, which end at this character."""
+        rest = self.divide(Reading(text.text[start:]), cast)
+        moved = [
+            replace(part, index=part.index + number, start=part.start + start, end=part.end + start)
+            for part in rest.parts
+            if isinstance(part, Segment)
+        ]
+        return Parts(moved, rest.warnings)
 
     def divide(self, text: Reading, cast: Cast) -> Parts:
         language = self._request.language_code or self._language(cast)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stentor.text.markup.marked import Style
 from stentor.text.segments import Segment
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What fits into one call.
 
     Attributes:
@@ -36,8 +36,7 @@ class Limits:
         return min((limit for limit in limits if limit), default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Struct, frozen=True):
     """What is spoken in one call.
 
     Attributes:
@@ -79,13 +78,20 @@ class Chunk:
         return segment.span(at, at + 1)
 
 
-def pack(segments: Sequence[Segment], limits: Limits, *, paragraph_ms: int) -> list[Chunk]:
+def pack(
+    segments: Sequence[Segment],
+    limits: Limits,
+    *,
+    paragraph_ms: int,
+    first_chars: Sequence[int] = (),
+) -> list[Chunk]:
     """Join neighbours as far as the limits allow, and one style goes.
 
     A segment that is too long by itself is a chunk by itself.
 
     Args:
         paragraph_ms: a pause as long as this becomes an empty line within a chunk.
+        first_chars: the longest texts of the first chunks, where they are to be shorter.
     """
     groups: list[list[Segment]] = []
     chars = octets = 0
@@ -96,11 +102,13 @@ def pack(segments: Sequence[Segment], limits: Limits, *, paragraph_ms: int) -> l
             space = len(_between(groups[-1][-1], segment, paragraph_ms))
             total_chars, total_bytes = chars + space + more_chars, octets + space + more_bytes
             before = groups[-1][-1]
+            number = len(groups) - 1
             if (
                 before.style == segment.style
                 and not before.is_set_off
                 and len(voices | {segment.voice}) <= limits.speakers
                 and (limits.max_chars is None or total_chars <= limits.max_chars)
+                and (number >= len(first_chars) or total_chars <= first_chars[number])
                 and (limits.max_bytes is None or total_bytes <= limits.max_bytes)
             ):
                 groups[-1].append(segment)

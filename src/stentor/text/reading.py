@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stentor.contract import InputType
 from stentor.text.markup.marked import (
@@ -22,8 +23,7 @@ from stentor.text.say_as import said_as
 PLAIN = Style()
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What is read, and the way back to what was written.
 
     Attributes:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from stentor.text.rewrites import Rewrite, Rewritten
 
@@ -23,8 +25,7 @@ class Pronounced(NamedTuple):
     phonemes: str
 
 
-@dataclass(frozen=True, slots=True)
-class SpokenForms:
+class SpokenForms(Struct, frozen=True):
     """How written text becomes spoken text.
 
     Attributes:
@@ -33,7 +34,7 @@ class SpokenForms:
             where there is one.
     """
 
-    rewriters: Sequence[Rewriter] = field(default=())
+    rewriters: Sequence[Rewriter] = ()
     takes_phonemes: bool = False
 
 

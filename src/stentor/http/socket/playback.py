@@ -31,7 +31,7 @@ from stentor.http.socket.events import (
     Words,
 )
 from stentor.http.socket.sentences import Sentence
-from stentor.http.speech import _Voice as Voice
+from stentor.http.speech import Hearing
 from stentor.lexicon.lexicon import Lexicon
 from stentor.requests import StoredRequest
 from stentor.shielded import shielded
@@ -243,7 +243,7 @@ class Playback:
     async def _play(self, begun: _Begun, underway: Underway) -> None:
         account, sentence = self._account, begun.sentence
         index = account.index
-        voice = Voice(self._gateway, begun.stored, underway)
+        voice = Hearing(self._gateway, begun.stored, underway)
         result: SpeechResult | None = None
         sound: Sound | None = None
         origin_ms = 0
@@ -289,7 +289,9 @@ class Playback:
             )
         )
 
-    async def _told(self, begun: _Begun, voice: Voice, index: int, origin_ms: int) -> SpeechResult:
+    async def _told(
+        self, begun: _Begun, voice: Hearing, index: int, origin_ms: int
+    ) -> SpeechResult:
         """What there is to tell of a finished sentence; its words are told the client at once."""
         result = await asyncio.to_thread(voice.result)
         if result.words is not None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from msgspec import Struct
+
 from stentor.contract import InputType
 from stentor.text.rewrites import Rewrite
 
@@ -141,8 +143,7 @@ class Spans:
         return source + (offset - start) * length // (piece_end - start)
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
+class Marked(Struct, frozen=True):
     """What a caller's input says, and how.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import msgspec
 
 from stentor.contract import InputType
 from stentor.errors import invalid
@@ -35,7 +35,7 @@ def read_markup(source: str, input_type: InputType = "auto") -> Marked:
     inline = inline_phonemes(marked.text)
     if not inline:
         return marked
-    return replace(marked, rewrites=tuple(merged(marked.rewrites, inline)))
+    return msgspec.structs.replace(marked, rewrites=tuple(merged(marked.rewrites, inline)))
 
 
 def _read(source: str, kind: InputType) -> Marked:

@@ -1,0 +1,278 @@
+"""A vendor's own bytes on their way to who waits for them, past files and threads.
+
+What one call can answer, in the format that was asked for, needs no rendering: its bytes are looked
+at once and go out as they come. Whatever turns out to need work after all is left to a rendering,
+with what was heard of the vendor so far.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from stentor.audio.form import AudioForm
+from stentor.audio.probe import byte_seconds
+from stentor.contract import ResponseFormat
+from stentor.engines.plausible import bounds_of_text
+from stentor.errors import SpeechError
+from stentor.providers.base import Script
+from stentor.providers.faults import IMPLAUSIBLE, ProviderError
+from stentor.routing.attempts import AttemptLog
+from stentor.routing.caller import Caller, Order
+from stentor.routing.effort import RetryBudget
+from stentor.routing.takes import FileSink, Take
+from stentor.routing.targets import RemoteTarget
+from stentor.synthesis.failures import PartFailed
+from stentor.synthesis.remote import RemoteVoice
+from stentor.synthesis.values import Speaker, Speech
+from stentor.synthesis.voices import Rules
+from stentor.text.pack import Chunk
+
+# A few frames of mp3 say what it is; more of them cost time.
+LOOK_BYTES = 4096
+# What does not show by then what it is, behind a picture say, is converted.
+HELD_BYTES = 64 * 1024
+# To plan a longer text, or one that is no plain text, takes a thread.
+SMALL_TEXT_CHARS = 4096
+# Of a bit rate that varies, a beginning tells the length of the whole this well.
+LEEWAY = 2.0
+# Of a character, in most writings; what is outside of it is looked at more closely.
+_USUAL_S = (0.03, 0.15)
+
+_DECODED: frozenset[ResponseFormat] = frozenset({"aac", "flac"})
+
+Write = Callable[[bytes], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """What is left to a rendering.
+
+    Attributes:
+        speech: with the targets that are still to be tried, at least one.
+        take: what the first of them spoke already, if it did.
+        error: why the targets before them failed, if there were any.
+    """
+
+    speech: Speech
+    take: Take | None = None
+    error: SpeechError | None = None
+
+
+class Broken(Exception):
+    """The audio broke off after some of it had been passed on."""
+
+
+async def relay(
+    speech: Speech,
+    caller: Caller,
+    speaker: Speaker,
+    rules: Rules,
+    log: AttemptLog,
+    folder: Path,
+    write: Write,
+) -> Remainder | None:
+    """Pass on what the first target speaks that can; None once all of it was.
+
+    Args:
+        folder: where audio goes that cannot be passed on.
+        write: passes on the next bytes; from the first call on there is no way back.
+
+    Raises:
+        SpeechError: no target could speak it, and none is left.
+        Broken: it broke off.
+    """
+    error: SpeechError | None = None
+    for number, target in enumerate(speech.targets):
+        call = await _call(speech, number, speaker, rules, log, folder)
+        if call is None:
+            return Remainder(
+                msgspec.structs.replace(speech, targets=speech.targets[number:], skipped=()),
+                None,
+                error,
+            )
+        order, part = call
+        file = functools.partial(_file, folder, number, order)
+        sink = _Passing(speech.response_format, order.script, write, file)
+        try:
+            called = await caller.speak(order, sink)
+        except ProviderError as failure:
+            if sink.given_away:
+                raise Broken from failure
+            sink.remove()
+            error = error or PartFailed(target, part, failure).as_error()
+            continue
+        except BaseException:
+            sink.remove()
+            raise
+        if sink.given_away:
+            return None
+        assert sink.file is not None
+        return Remainder(_from(speech, number), sink.file.take(called, log.entries), error)
+    assert error is not None
+    error.attempts = log.entries
+    raise error
+
+
+def _from(speech: Speech, number: int) -> Speech:
+    """The request without its first targets."""
+    return msgspec.structs.replace(speech, targets=speech.targets[number:], skipped=())
+
+
+async def _call(
+    speech: Speech,
+    number: int,
+    speaker: Speaker,
+    rules: Rules,
+    log: AttemptLog,
+    folder: Path,
+) -> tuple[Order, Chunk] | None:
+    """The call whose bytes may be the answer as they are; None if there is work to do."""
+    target, request = speech.targets[number], speech.request
+    if not isinstance(target, RemoteTarget) or request.loudness or request.with_timestamps:
+        return None
+    price = target.account.price(target.model)
+    if price is not None and price.per_audio_minute:
+        return None  # the cost is known once the file is
+    voice = RemoteVoice(
+        speech,
+        target,
+        speaker,
+        rules,
+        log,
+        RetryBudget(rules.retry_budget),
+        last_resort=number == len(speech.targets) - 1,
+        folder=folder,
+    )
+    reading = speech.reading
+    if reading.is_plain and not speech.lexicons and len(reading.text) <= SMALL_TEXT_CHARS:
+        parts = voice.divide(reading, request.voice)
+    else:
+        parts = await asyncio.to_thread(voice.divide, reading, request.voice)
+    form = voice.passing_through(speech.response_format)
+    if form is None:
+        return None
+    part = parts.parts[0]
+    assert isinstance(part, Chunk)
+    return voice.order(part, form), part
+
+
+def _file(folder: Path, number: int, order: Order) -> FileSink:
+    return FileSink(folder / f"{order.flow.job}.relay{number}", order.script)
+
+
+class _Passing:
+    """A sink whose bytes go on as soon as they show that they may.
+
+    Attributes:
+        given_away: whether some have gone on.
+        file: has those that may not, if there are any.
+    """
+
+    def __init__(
+        self,
+        response_format: ResponseFormat,
+        script: Script,
+        write: Write,
+        make_file: Callable[[], FileSink],
+    ) -> None:
+        self._format = response_format
+        self._script = script
+        self._pass_on = write
+        self._make_file = make_file
+        self._held = bytearray()
+        self._form: AudioForm | None = None
+        self._size = 0
+        self._byte_seconds = 0.0
+        self.file: FileSink | None = None
+        self.given_away = False
+
+    async def begin(self, form: AudioForm) -> None:
+        """Forget what was held."""
+        self._form = form
+        self._held.clear()
+        self.remove()
+
+    async def write(self, data: bytes) -> None:
+        """Pass the bytes on, hold them, or file them."""
+        if self.given_away:
+            self._size += len(data)
+            await self._pass_on(data)
+        elif self.file is not None:
+            await self.file.write(data)
+        elif self._held:
+            self._held += data
+            await self._look(bytes(self._held))
+        else:
+            await self._look(data)
+
+    async def _look(self, data: bytes) -> None:
+        if await self._fits(data):
+            self._held.clear()
+            self.given_away = True
+            self._size = len(data)
+            await self._pass_on(data)
+        elif len(data) > HELD_BYTES:
+            await self._to_file(data)
+        elif not self._held:
+            self._held += data
+
+    async def _fits(self, data: bytes) -> bool:
+        look = data[:LOOK_BYTES]
+        if self._format in _DECODED:
+            seconds = await asyncio.to_thread(byte_seconds, look, self._format)
+        else:
+            seconds = byte_seconds(look, self._format)
+        if seconds is None and len(data) > LOOK_BYTES:
+            seconds = await asyncio.to_thread(byte_seconds, data, self._format)
+        if seconds is None:
+            return False
+        self._byte_seconds = seconds
+        return True
+
+    async def _to_file(self, data: bytes) -> None:
+        assert self._form is not None
+        self._held.clear()
+        self.file = self._make_file()
+        await self.file.begin(self._form)
+        await self.file.write(data)
+
+    async def end(self) -> None:
+        """The answer is complete.
+
+        Raises:
+            ProviderError: it is not the audio that it should be.
+        """
+        if not self.given_away:
+            if self.file is None:
+                await self._to_file(bytes(self._held))
+            assert self.file is not None
+            await self.file.end()
+            return
+        seconds = self._size * self._byte_seconds
+        usual = len(self._script.text) / self._script.speed
+        if seconds == 0.0 or _USUAL_S[0] * usual <= seconds <= _USUAL_S[1] * usual:
+            return
+        shortest, longest = bounds_of_text(self._script.text, speed=self._script.speed)
+        if not shortest / LEEWAY <= seconds <= longest * LEEWAY:
+            raise ProviderError(
+                "malformed",
+                f"answered with about {seconds:.1f} s of audio for {len(self._script.text)} "
+                "characters",
+                code=IMPLAUSIBLE,
+            )
+
+    async def seconds(self) -> float:
+        """How long what was written plays, as far as that can be told."""
+        return self._size * self._byte_seconds if self.file is None else await self.file.seconds()
+
+    def remove(self) -> None:
+        """Remove what was filed."""
+        if self.file is not None:
+            self.file.remove()
+            self.file = None
