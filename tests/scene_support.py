@@ -32,6 +32,7 @@ from stentor.errors import SpeechError
 from stentor.gateway import Gateway, open_gateway
 from stentor.http.app import build_app
 from stentor.http.protocol import HttpProtocol
+from stentor.http.socket.protocol import websocket_options
 from stentor.jobs.clock import now_ms
 from stentor.jobs.feed import Live
 from stentor.jobs.outcome import failed
@@ -269,7 +270,7 @@ async def open_scene(
                 uvicorn.Config(
                     build_app(gateway),
                     http=functools.partial(HttpProtocol, request_timeout_s=request_timeout_s),  # type: ignore[arg-type]
-                    ws="none",
+                    **websocket_options(config.socket),
                     lifespan="off",
                     log_config=None,
                     timeout_graceful_shutdown=1,

@@ -21,6 +21,7 @@ from stentor.gateway import Gateway, open_gateway
 from stentor.http.app import build_app
 from stentor.http.protocol import HttpProtocol
 from stentor.http.render import JOBS_PATH
+from stentor.http.socket.protocol import websocket_options
 from stentor.logs import configure
 
 log = structlog.get_logger(__name__)
@@ -161,7 +162,7 @@ def server_options(config: Config) -> dict[str, Any]:
         "http": functools.partial(
             HttpProtocol, request_timeout_s=config.server.body_timeout_seconds
         ),
-        "ws": "none",
+        **websocket_options(config.socket),
         "lifespan": "off",
         "log_config": None,
         "access_log": False,

@@ -95,6 +95,33 @@ StoreUrl = Annotated[
 ]
 
 
+class Socket(Section, frozen=True):
+    """Text that arrives piece by piece, over WebSockets at /v1/audio/speech/stream."""
+
+    max_message_bytes: Annotated[
+        int, Meta(ge=1024, le=16 * 1024**2, description="Largest message that is read")
+    ] = 1024**2
+    max_waiting_chars: Annotated[
+        int,
+        Meta(
+            ge=1000,
+            le=100_000_000,
+            description="Text of one session that may wait to be spoken, in characters",
+        ),
+    ] = 100_000
+    max_session_chars: Annotated[
+        int, Meta(ge=1000, le=100_000_000, description="All text of one session, in characters")
+    ] = 1_000_000
+    idle_timeout_seconds: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=86_400,
+            description="How long neither side may hear of the other before a session is closed",
+        ),
+    ] = 300
+
+
 class Storage(Section, frozen=True):
     """Where jobs and audio are kept."""
 
@@ -325,6 +352,7 @@ class Config(Section, frozen=True):
     """The whole configuration; `load` makes it."""
 
     server: Server = Server()
+    socket: Socket = Socket()
     storage: Storage = Storage()
     jobs: Jobs = Jobs()
     cache: Cache = Cache()

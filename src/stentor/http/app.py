@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,6 +26,8 @@ from stentor.http.jobs import JobsApi
 from stentor.http.keys import Keys
 from stentor.http.openapi import document
 from stentor.http.render import JOBS_PATH, error_response, json_response
+from stentor.http.socket.api import SocketApi
+from stentor.http.socket.playback import PATH as SOCKET_PATH
 from stentor.http.speech import SpeechApi
 from stentor.http.submit import Submission
 from stentor.http.webhooks import webhook_routes
@@ -86,6 +88,7 @@ def build_app(gateway: Gateway) -> ASGIApp:
         routes=[
             Route(JOBS_PATH, all_jobs, methods=["GET", "POST"]),
             Route(SPEECH_PATH, speech.speak, methods=["POST"]),
+            WebSocketRoute(SOCKET_PATH, SocketApi(gateway, keys).serve),
             Route(f"{JOBS_PATH}/{{job_id}}", job, methods=["GET", "DELETE"]),
             Route(f"{JOBS_PATH}/{{job_id}}/audio", jobs.audio),
             Route(f"{JOBS_PATH}/{{job_id}}/captions.vtt", jobs.vtt),

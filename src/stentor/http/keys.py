@@ -20,6 +20,11 @@ class Keys:
     def __init__(self, keys: Mapping[str, str]) -> None:
         self._owners = {_digest(value): name for name, value in keys.items()}
 
+    @property
+    def needed(self) -> bool:
+        """Whether keys are on."""
+        return bool(self._owners)
+
     def owner(self, headers: Mapping[str, str]) -> str:
         """Whose request this is; "" where keys are off.
 

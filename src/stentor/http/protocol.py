@@ -39,6 +39,11 @@ class _Corked:
         self._flush()
         self._transport.close()
 
+    def uncorked(self) -> asyncio.Transport:
+        """The transport itself, with nothing held back."""
+        self._flush()
+        return self._transport
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
@@ -94,6 +99,14 @@ class HttpProtocol(HttpToolsProtocol):
         self._arriving = False
         self._stop_timer()
         super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        # From here on, another protocol has the connection, and sends audio in pieces of its own.
+        self._arriving = False
+        self._stop_timer()
+        if isinstance(self.transport, _Corked):
+            self.transport = self.transport.uncorked()
+        super().handle_websocket_upgrade()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
