@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import obstore
 import structlog
@@ -34,31 +36,45 @@ class BlobMissing(Exception):
     """There is no blob with this key."""
 
 
+class SmallBlobs(Protocol):
+    """Keeps some blobs elsewhere."""
+
+    async def audio(self, key: str, start: int, end: int) -> bytes | None:
+        """The bytes `[start, end)` of a blob; None if it is not here."""
+        ...
+
+
 class BlobStore:
     """Blobs behind obstore, which does its I/O outside the event loop."""
 
-    def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
+    def __init__(
+        self, store: ObjectStore, folder: Path | None = None, small: SmallBlobs | None = None
+    ) -> None:
         self._store = store
         self._folder = folder
+        self._small = small
 
     @classmethod
-    def open(cls, url: str | None, default: Path, *, part: str = "") -> BlobStore:
+    def open(
+        cls, url: str | None, default: Path, *, part: str = "", small: SmallBlobs | None = None
+    ) -> BlobStore:
         """Open the store at `url`, or the folder `default` where there is none.
 
         Args:
             part: what the keys begin with in the store at `url`; empty for its top level.
+            small: has some of the blobs, and is asked first.
 
         Raises:
             obstore.exceptions.BaseError: the URL is not one that obstore understands.
         """
         if url is None:
             default.mkdir(parents=True, exist_ok=True, mode=0o700)
-            return cls(LocalStore(default), default)
+            return cls(LocalStore(default), default, small)
         if part:
             url = f"{url.rstrip('/')}/{part}"
         if url.startswith(LOCAL_URL):
-            return cls(LocalStore.from_url(url, mkdir=True))
-        return cls(from_url(url))
+            return cls(LocalStore.from_url(url, mkdir=True), small=small)
+        return cls(from_url(url), small=small)
 
     async def put(self, key: str, path: Path, content_type: str) -> None:
         """Store the file under the key; whole or not at all, replacing what was there.
@@ -155,6 +171,11 @@ class BlobStore:
         """
         if end <= start:
             return
+        if self._small is not None:
+            small = await self._small.audio(key, start, end)
+            if small is not None:
+                yield small
+                return
         try:
             result = await obstore.get_async(self._store, key, options={"range": (start, end)})
         except (NotFoundError, FileNotFoundError) as error:
@@ -168,6 +189,10 @@ class BlobStore:
         Raises:
             BlobMissing: there is none.
         """
+        if self._small is not None:
+            small = await self._small.audio(key, 0, sys.maxsize)
+            if small is not None:
+                return small
         try:
             result = await obstore.get_async(self._store, key)
             return bytes(await result.bytes_async())
@@ -176,6 +201,8 @@ class BlobStore:
 
     async def exists(self, key: str) -> bool:
         """Whether there is a blob with this key."""
+        if self._small is not None and await self._small.audio(key, 0, 0) is not None:
+            return True
         try:
             await obstore.head_async(self._store, key)
         except (NotFoundError, FileNotFoundError):

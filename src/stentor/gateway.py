@@ -28,6 +28,7 @@ from stentor.engines.speaker import Engines
 from stentor.engines.worker import Hello
 from stentor.jobs.checkpoints import Checkpoints
 from stentor.jobs.feed import JobFeed
+from stentor.jobs.quick import QuickWork
 from stentor.jobs.runner import JobRunner
 from stentor.jobs.sqlite import SqliteStore
 from stentor.jobs.store import JobStore
@@ -324,7 +325,7 @@ class _Parts:
         return cls(
             config,
             store,
-            BlobStore.open(audio_url, data_dir / "audio"),
+            BlobStore.open(audio_url, data_dir / "audio", small=store.small),
             BlobStore.open(audio_url, data_dir / "segments", part="segments"),
             DiskGuard(data_dir, config.storage.min_free_bytes),
             Endpoints(config.webhooks),
@@ -376,7 +377,10 @@ class _Parts:
             self.segments,
             spool,
             shared=config.cache.shared,
+            small=store.small,
         )
+        # What is to be in a store of one's own is not kept beside it.
+        quick = config.storage.audio_url is None
         runner = JobRunner(
             store,
             Work(
@@ -389,6 +393,9 @@ class _Parts:
                 spool=spool,
                 max_input_chars=config.server.max_input_chars,
                 when_full=config.storage.when_full,
+                quick=QuickWork(voices.caller, checkpoints, speaking_rules(config), spool)
+                if quick
+                else None,
             ),
             feed,
             self.guard,

@@ -8,18 +8,20 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import uuid_utils
+
 from stentor.contract import Progress, ResponseFormat
 from stentor.engines.base import Flow
 from stentor.engines.speaker import Engines
 from stentor.jobs.feed import JobFeed, Live
 from stentor.routing.attempts import AttemptLog
-from stentor.routing.caller import Caller
-from stentor.routing.takes import Take
+from stentor.routing.caller import Caller, Order
+from stentor.routing.takes import FileSink, Take
 from stentor.routing.targets import RemoteTarget
 from stentor.shielded import shielded
 from stentor.synthesis.direct import DirectSpeaker
 from stentor.synthesis.files import remove_all
-from stentor.synthesis.relay import Remainder, Write, relay
+from stentor.synthesis.relay import Passing, Remainder, Write, relay
 from stentor.synthesis.render import Synthesizer
 from stentor.synthesis.timeline import Told
 from stentor.synthesis.values import Rendered, Speech
@@ -116,8 +118,18 @@ class Speaking:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+
+        async def make_sink(order: Order) -> Passing:
+            def make_file() -> FileSink:
+                return FileSink(self._spool / f"{flow.job}.{uuid_utils.uuid4().hex}", order.script)
+
+            return Passing(speech.response_format, order.script, write, make_file)
+
         try:
-            return await relay(speech, self._caller, speaker, self._rules, log, self._spool, write)
+            done = await relay(
+                speech, self._caller, speaker, self._rules, log, self._spool, make_sink
+            )
+            return done if isinstance(done, Remainder) else None
         finally:
             self._tasks.discard(task)
 

@@ -86,10 +86,11 @@ def probe(path: Path, form: AudioForm, size: int | None = None) -> AudioFacts:
         OSError: the file cannot be read.
     """
     with mapped(path, size) as data:
-        return _facts(data, form)
+        return probe_bytes(data, form)
 
 
-def _facts(data: Bytes, form: AudioForm) -> AudioFacts:
+def probe_bytes(data: Bytes, form: AudioForm) -> AudioFacts:
+    """As `probe`, of bytes that are in memory."""
     if len(data) == 0:
         raise DecodeError("there are no bytes at all")
     if looks_like_text(data):
@@ -128,7 +129,7 @@ def byte_seconds(data: Bytes, response_format: ResponseFormat) -> float | None:
     if response_format == "mp3":
         return _mp3_byte_seconds(data)
     try:
-        facts = _facts(data, AudioForm(response_format, _RATES.get(response_format)))
+        facts = probe_bytes(data, AudioForm(response_format, _RATES.get(response_format)))
     except DecodeError:
         return None
     # Of a part, its length tells nothing, nor that it ends in the middle of something.

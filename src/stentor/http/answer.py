@@ -21,8 +21,13 @@ from stentor.jobs.record import JobRecord
 INLINE_BODY_BYTES = 128 * 1024
 
 
-async def job_answer(gateway: Gateway, record: JobRecord, request: Request) -> Response:
+async def job_answer(
+    gateway: Gateway, record: JobRecord, request: Request, audio: bytes | None = None
+) -> Response:
     """202 with a job that waits or runs, 200 with one that has ended and its audio, if small.
+
+    Args:
+        audio: the job's, if it is at hand.
 
     Raises:
         SpeechError: 404: it went meanwhile.
@@ -41,7 +46,7 @@ async def job_answer(gateway: Gateway, record: JobRecord, request: Request) -> R
     if job.result.size_bytes > gateway.config.jobs.inline_audio_max_bytes:
         shown = without_audio(job)
         return await asyncio.to_thread(json_response, shown) if large else json_response(shown)
-    return await _with_audio(gateway, job, job.result, large)
+    return await _with_audio(gateway, job, job.result, large, audio)
 
 
 def is_large(record: JobRecord) -> bool:
@@ -49,9 +54,11 @@ def is_large(record: JobRecord) -> bool:
     return record.result is not None and len(record.result) > INLINE_BODY_BYTES
 
 
-async def _with_audio(gateway: Gateway, job: Job, result: SpeechResult, large: bool) -> Response:
+async def _with_audio(
+    gateway: Gateway, job: Job, result: SpeechResult, large: bool, audio: bytes | None
+) -> Response:
     try:
-        audio = await gateway.blobs.read_all(job.id)
+        audio = await gateway.blobs.read_all(job.id) if audio is None else audio
     except BlobMissing:
         # It expired, or was deleted, since the row was read.
         raise no_such_job() from None

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
 import msgspec
 
@@ -57,6 +57,13 @@ class Piece:
         return Position(self.generation, self.offset + len(self.data))
 
 
+class Seen(NamedTuple):
+    """What there is to see of a job; `audio` is all of it, if it is at hand."""
+
+    record: JobRecord | None
+    audio: bytes | None = None
+
+
 class Follow:
     """One follower of one job; a context manager.
 
@@ -97,6 +104,29 @@ class Follow:
     async def changed(self, timeout_s: float = LOOK_INTERVAL_S) -> None:
         """Wait until it is worth another look, at most so long."""
         await self._following.changed(min(timeout_s, LOOK_INTERVAL_S))
+
+    async def until_ended(self, timeout_s: float, *, new: bool = False) -> Seen:
+        """The job once it has ended, or as it stands when the time is up.
+
+        Args:
+            new: it cannot have ended before this follower began.
+        """
+        end = time.monotonic() + timeout_s
+        record = None if new else await self.look()
+        looked = not new
+        while True:
+            ended = self._following.ended
+            if ended is not None and ended[0].owner == self._owner:
+                return Seen(*ended)
+            if looked and (record is None or has_ended(record)):
+                return Seen(record)
+            rest = end - time.monotonic()
+            if rest <= 0 or self.closing:
+                return Seen(record if looked else await self.look())
+            happened = await self._following.changed(min(rest, LOOK_INTERVAL_S))
+            # What runs in this process tells of its end by itself.
+            if not (happened and self._gateway.feed.is_here(self._job_id)):
+                record, looked = await self.look(), True
 
     async def live(self, position: Position) -> Piece | None:
         """The next bytes of a job that runs in this process; None if there are none yet.
@@ -160,20 +190,6 @@ class Follow:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-async def until_ended(
-    gateway: Gateway, job_id: str, owner: str, timeout_s: float
-) -> JobRecord | None:
-    """The job once it has ended, or as it stands when the time is up; None if there is none."""
-    end = time.monotonic() + timeout_s
-    with Follow(gateway, job_id, owner) as follow:
-        while True:
-            record = await follow.look()
-            rest = end - time.monotonic()
-            if record is None or has_ended(record) or rest <= 0 or follow.closing:
-                return record
-            await follow.changed(rest)
 
 
 def has_ended(record: JobRecord) -> bool:

@@ -15,7 +15,7 @@ from stentor.gateway import Gateway
 from stentor.http.answer import is_large, job_answer, no_such_job, read_job_id
 from stentor.http.captions import CaptionFormat, Captions
 from stentor.http.events import events, read_wanted
-from stentor.http.follow import has_ended, until_ended
+from stentor.http.follow import Follow, has_ended
 from stentor.http.headers import read_flag, read_headers, read_wait_preference, read_wait_query
 from stentor.http.keys import Keys
 from stentor.http.live import ended_audio, live_audio
@@ -73,19 +73,21 @@ class JobsApi:
         maximum = self._gateway.config.server.max_wait_seconds
         seconds: float | None = None
         preferred: int | None = None
+        audio: bytes | None = None
         if request["query_string"]:
             seconds = read_wait_query(request, maximum=maximum)
         if seconds is None and "prefer" in headers:
             seconds = preferred = read_wait_preference(request, maximum=maximum)
         if seconds:
-            record = await unless_gone(
-                request.scope, request.receive, until_ended(self._gateway, job_id, owner, seconds)
-            )
+            with Follow(self._gateway, job_id, owner) as follow:
+                record, audio = await unless_gone(
+                    request.scope, request.receive, follow.until_ended(seconds)
+                )
         else:
             record = await self._gateway.store.get(job_id, owner, now_ms())
         if record is None:
             raise no_such_job()
-        response = await job_answer(self._gateway, record, request)
+        response = await job_answer(self._gateway, record, request, audio)
         if preferred is not None:
             response.headers["Preference-Applied"] = f"wait={preferred}"
         return response

@@ -16,7 +16,7 @@ from stentor.gateway import Gateway
 from stentor.http.answer import job_answer
 from stentor.http.body import read_json_body
 from stentor.http.checking import SMALL_BODY_BYTES, checked, named_lexicons, refuse_if_unable
-from stentor.http.follow import has_ended, until_ended
+from stentor.http.follow import Follow, has_ended
 from stentor.http.headers import (
     IDEMPOTENCY_HEADER,
     WEBHOOK_HEADER,
@@ -107,25 +107,27 @@ class Submission:
             webhook=webhook,
         )
         answer = encode(job_view(record, base=""))
-        replay = await self._store(record, key, prepared.fingerprint, answer)
-        more = {}
-        if replay is not None:
-            answer = replay.answer
-            more["Idempotent-Replayed"] = "true"
-        job_id = replay.job_id if replay is not None else record.id
+        seconds = None
         if "prefer" in headers:
             seconds = read_wait_preference(request, maximum=config.server.max_wait_seconds)
-            if seconds is not None:
-                more["Preference-Applied"] = f"wait={seconds}"
-                ended = await self._wait(request, job_id, owner, seconds)
-                if ended is not None:
-                    ended.headers.update(more)
-                    return ended
-        return raw_json_response(
-            answer,
-            202,
-            {"Location": f"{JOBS_PATH}/{job_id}", "Retry-After": str(RETRY_AFTER_S), **more},
-        )
+        if not seconds:
+            replay = await self._store(record, key, prepared.fingerprint, answer)
+            return _accepted(record, answer, replay, seconds)
+        # Followed before it is stored, so that no end is missed, nor looked for.
+        with Follow(gateway, record.id, owner) as follow:
+            replay = await self._store(record, key, prepared.fingerprint, answer)
+            if replay is None:
+                ended = await self._ended(request, follow, seconds, new=True)
+        if replay is not None:
+            with Follow(gateway, replay.job_id, owner) as follow:
+                ended = await self._ended(request, follow, seconds, new=False)
+        accepted = _accepted(record, answer, replay, seconds)
+        if ended is None:
+            return accepted
+        for name in ("Idempotent-Replayed", "Preference-Applied"):
+            if name in accepted.headers:
+                ended.headers[name] = accepted.headers[name]
+        return ended
 
     def _prepare(
         self, stored: StoredRequest, lexicons: Sequence[Lexicon], with_fingerprint: bool
@@ -172,13 +174,26 @@ class Submission:
             self._gateway.runner.notify()
         return replay
 
-    async def _wait(
-        self, request: Request, job_id: str, owner: str, seconds: int
+    async def _ended(
+        self, request: Request, follow: Follow, seconds: int, *, new: bool
     ) -> Response | None:
         """The finished job, if it ends in time."""
-        record = await unless_gone(
-            request.scope, request.receive, until_ended(self._gateway, job_id, owner, seconds)
+        seen = await unless_gone(
+            request.scope, request.receive, follow.until_ended(seconds, new=new)
         )
-        if record is None or not has_ended(record):
+        if seen.record is None or not has_ended(seen.record):
             return None
-        return await job_answer(self._gateway, record, request)
+        return await job_answer(self._gateway, seen.record, request, seen.audio)
+
+
+def _accepted(
+    record: JobRecord, answer: bytes, replay: Replay | None, seconds: int | None
+) -> Response:
+    """202 with the job, or with that of the request which this one repeats."""
+    job_id = record.id if replay is None else replay.job_id
+    headers = {"Location": f"{JOBS_PATH}/{job_id}", "Retry-After": str(RETRY_AFTER_S)}
+    if replay is not None:
+        headers["Idempotent-Replayed"] = "true"
+    if seconds is not None:
+        headers["Preference-Applied"] = f"wait={seconds}"
+    return raw_json_response(answer if replay is None else replay.answer, 202, headers)

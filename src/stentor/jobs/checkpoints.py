@@ -28,6 +28,7 @@ from stentor.engines.speaker import Engines
 from stentor.jobs.clock import Clock, now_ms
 from stentor.jobs.kept import DamagedTake, KeptTake, read_take, seal_take
 from stentor.jobs.segments import SegmentIndex
+from stentor.jobs.small import SmallTakes
 from stentor.routing.attempts import AttemptLog
 from stentor.routing.caller import Caller, Order
 from stentor.routing.takes import Begun, Call, Ear, FileSink, Take, make_take
@@ -52,6 +53,7 @@ class Checkpoints:
         blobs: where their audio is.
         spool: folder for files being made, on the same file system as local blobs.
         shared: whether callers may use each other's segments.
+        small: has some vendors' audio, which is not in `blobs`.
     """
 
     def __init__(
@@ -63,8 +65,10 @@ class Checkpoints:
         spool: Path,
         *,
         shared: bool,
+        small: SmallTakes | None = None,
         clock: Clock = now_ms,
     ) -> None:
+        self._small = small
         self._engines = engines
         self._caller = caller
         self._index = index
@@ -183,6 +187,22 @@ class Checkpoints:
             del self._calls[key]
             done.set()
 
+    def begin_call(self, key: str) -> Callable[[], None] | None:
+        """Have a vendor speak from now until the result is called; None if somebody does so."""
+        if key in self._calls:
+            return None
+        done = self._calls[key] = asyncio.Event()
+
+        def end() -> None:
+            del self._calls[key]
+            done.set()
+
+        return end
+
+    async def known(self, key: str) -> bool:
+        """Whether a segment is kept."""
+        return bool(await self._index.known([key]))
+
     async def find_take(self, key: str, *, surely: bool) -> KeptTake | None:
         """A vendor's audio, if it is kept and whole."""
         if not surely and not await self._index.known([key]):
@@ -190,8 +210,7 @@ class Checkpoints:
         copy = self._temporary()
         found = None
         try:
-            path = await self._blobs.fetch(key, copy)
-            found = await asyncio.to_thread(read_take, path)
+            found = await asyncio.to_thread(read_take, await self._fetch_take(key, copy))
         except BlobMissing:
             pass
         except DamagedTake:
@@ -202,6 +221,16 @@ class Checkpoints:
             if found is None:
                 copy.unlink(missing_ok=True)
         return found
+
+    async def _fetch_take(self, key: str, copy: Path) -> Path:
+        try:
+            return await self._blobs.fetch(key, copy)
+        except BlobMissing:
+            sealed = await self._small.sealed(key) if self._small is not None else None
+            if sealed is None:
+                raise
+            await asyncio.to_thread(copy.write_bytes, sealed)
+            return copy
 
     async def make_take_and_keep(
         self, key: str, order: Order, begun: Begun | None, ear: Ear | None, *, private: bool
@@ -216,13 +245,22 @@ class Checkpoints:
         try:
             take = await make_take(self._caller, msgspec.structs.replace(order, log=own), sink)
             log.debug("segment.spoken", key=key, job_id=order.flow.job)
-            kept = KeptTake(take, order.flow.job)
-            path = await self._keep_take(key, kept, followed=begun is not None, private=private)
-            log.debug("segment.kept", key=key, job_id=order.flow.job)
-            return KeptTake(msgspec.structs.replace(take, path=path), kept.job)
+            return await self.keep(
+                key, KeptTake(take, order.flow.job), followed=begun is not None, private=private
+            )
         except BaseException:
             sink.remove()
             raise
+
+    async def keep(self, key: str, kept: KeptTake, *, followed: bool, private: bool) -> KeptTake:
+        """Keep what a vendor spoke into a file of the spool.
+
+        Args:
+            followed: somebody may be listening to the file.
+        """
+        path = await self._keep_take(key, kept, followed=followed, private=private)
+        log.debug("segment.kept", key=key, job_id=kept.job)
+        return KeptTake(msgspec.structs.replace(kept.take, path=path), kept.job)
 
     async def _keep_take(self, key: str, kept: KeptTake, *, followed: bool, private: bool) -> Path:
         """Store a take; returns where its audio is."""
@@ -273,6 +311,7 @@ class KeptSpeaker:
         self._ear = ear
         self._there: set[str] = set()
         self._paid: set[str] = set()
+        self._made: Take | None = None
         self.spoken = 0
 
     @property
@@ -282,6 +321,10 @@ class KeptSpeaker:
     @property
     def flow(self) -> Flow:
         return self._flow
+
+    def has(self, take: Take | None) -> None:
+        """A vendor has spoken already what the first call is to be."""
+        self._made = take
 
     async def expect(self, parts: Sequence[Utterance | Call]) -> None:
         keys = list(dict.fromkeys(self._key(part) for part in parts))
@@ -312,7 +355,7 @@ class KeptSpeaker:
             OSError, obstore.exceptions.BaseError: it cannot be kept.
             StoreFull: the index has no room for it.
         """
-        key = self._key(Call.of(order.account, order.script))
+        key = self.key(order)
         async with self._checkpoints.after_others(key):
             kept, mine = await self._find_or_make(key, order, begun)
         self._there.add(key)
@@ -334,6 +377,16 @@ class KeptSpeaker:
     async def _find_or_make(
         self, key: str, order: Order, begun: Begun | None
     ) -> tuple[KeptTake, bool]:
+        if self._made is not None:
+            take, self._made = self._made, None
+            kept = KeptTake(take, self._flow.job)
+            try:
+                return await self._checkpoints.keep(
+                    key, kept, followed=True, private=self._private
+                ), True
+            except BaseException:
+                take.path.unlink(missing_ok=True)
+                raise
         found = await self._checkpoints.find_take(key, surely=key in self._there)
         if found is not None:
             return found, False
@@ -352,6 +405,10 @@ class KeptSpeaker:
             key, utterance, self._flow, private=self._private
         )
         return spoken, True
+
+    def key(self, order: Order) -> str:
+        """Where what an order brings is kept."""
+        return self._key(Call.of(order.account, order.script))
 
     def _key(self, part: Utterance | Call) -> str:
         shaped = msgspec.msgpack.encode((__version__, self._scope, part), order="deterministic")

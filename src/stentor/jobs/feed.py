@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from stentor.contract import ResponseFormat
+from stentor.jobs.record import JobRecord
 
 # Most jobs are run by the process that took them, and many have ended by then.
 WATCH_AFTER_S = 0.02
@@ -40,10 +41,15 @@ class Live:
 
 
 class Following:
-    """One follower's view of one job."""
+    """One follower's view of one job.
+
+    Attributes:
+        ended: the job and its audio, if it ended in this process meanwhile and is short.
+    """
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
+        self.ended: tuple[JobRecord, bytes | None] | None = None
 
     def notify(self) -> None:
         self._changed.set()
@@ -140,12 +146,25 @@ class JobFeed:
             self.peers.changed(job_id)
         self._tell(job_id)
 
+    def tell_end(self, job_id: str, end: Callable[[], tuple[JobRecord, bytes | None]]) -> None:
+        """Say how a job has ended, to those who follow it here: they need not look."""
+        followers = self._followers.get(job_id)
+        if followers:
+            ended = end()
+            for following in followers:
+                following.ended = ended
+
+    def is_here(self, job_id: str) -> bool:
+        """Whether the job is worked on in this process."""
+        return job_id in self._here
+
     def set_here(self, job_id: str, here: bool) -> None:
         """Say that a job is worked on in this process, or is no more."""
         if here:
             self._here.add(job_id)
             return
         self._here.discard(job_id)
+        self._tell(job_id)
         # It may have been given up, and another process take it over.
         if self.peers is not None and job_id in self._followers and job_id not in self._watches:
             self._watch_soon(job_id)

@@ -57,6 +57,18 @@ def seal_take(kept: KeptTake, path: Path) -> int:
         OSError: there is no room.
     """
     take = kept.take
+    end = seal(kept)
+    if path != take.path:
+        shutil.copyfile(take.path, path)
+    with path.open("r+b") as file:
+        file.seek(take.size)
+        file.write(end)
+        return file.tell()
+
+
+def seal(kept: KeptTake) -> bytes:
+    """What is known of a take, as it follows the audio."""
+    take = kept.take
     note = msgspec.msgpack.encode(
         _Note(
             take.size,
@@ -68,13 +80,7 @@ def seal_take(kept: KeptTake, path: Path) -> int:
             kept.job,
         )
     )
-    end = _END.pack(len(note), zlib.crc32(note), _MAGIC)
-    if path != take.path:
-        shutil.copyfile(take.path, path)
-    with path.open("r+b") as file:
-        file.seek(take.size)
-        file.write(note + end)
-        return file.tell()
+    return note + _END.pack(len(note), zlib.crc32(note), _MAGIC)
 
 
 def read_take(path: Path) -> KeptTake:

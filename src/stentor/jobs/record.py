@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from stentor.contract import JobStatus, Priority, Progress
 
@@ -102,3 +102,21 @@ class Outcome(Struct, frozen=True, kw_only=True):
     status_code: int
     result: bytes | None
     error: bytes | None
+
+
+def ended_as(job: JobRecord, outcome: Outcome, progress: Progress, now_ms: int) -> JobRecord:
+    """A job that was claimed and has ended, as `JobStore.get` answers for it."""
+    return structs.replace(
+        job,
+        request=b"",
+        status=outcome.status,
+        status_code=outcome.status_code,
+        result=outcome.result,
+        error=outcome.error,
+        progress=progress if outcome.status == "completed" else job.progress,
+        completed_ms=now_ms,
+        expires_ms=now_ms + 1000 * job.ttl_seconds,
+        lease_owner=None,
+        lease_expires_ms=None,
+        position=None,
+    )

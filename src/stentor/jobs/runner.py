@@ -18,7 +18,8 @@ from stentor.jobs.clock import Clock, now_ms
 from stentor.jobs.feed import JobFeed
 from stentor.jobs.outcome import failed, overdue
 from stentor.jobs.probation import Probation
-from stentor.jobs.record import JobRecord, Outcome
+from stentor.jobs.quick import Quick
+from stentor.jobs.record import JobRecord, Outcome, ended_as
 from stentor.jobs.store import JobStore, StoreFull
 from stentor.jobs.work import NoRoom, Progressing, Work
 
@@ -197,11 +198,17 @@ class JobRunner:
         progressing = self._progressing[job.id] = Progressing(job.id, self._feed)
         renewal = asyncio.create_task(self._keep(job, progressing, asyncio.current_task()))
         try:
-            outcome = await self._outcome(job, progressing)
-            if await self._store.finish(job.id, job.attempt, outcome, self._clock()):
-                logger.info("job.ended", status=outcome.status, status_code=outcome.status_code)
-                self._ended(job.id)
-            elif outcome.status == "completed" and await self._is_in_vain(job):
+            done = await self._outcome(job, progressing)
+            quick = done if isinstance(done, Quick) else None
+            outcome = done.outcome if isinstance(done, Quick) else done
+            try:
+                if await self._end(job, outcome, progressing, quick):
+                    logger.info("job.ended", status=outcome.status, status_code=outcome.status_code)
+                    return
+            finally:
+                if quick is not None:
+                    quick.settled()
+            if quick is None and outcome.status == "completed" and await self._is_in_vain(job):
                 await self._work.discard(job)
         except (NoRoom, StoreFull) as error:
             logger.warning("job.waits_for_room")
@@ -217,6 +224,28 @@ class JobRunner:
             self._feed.set_live(job.id, None)
             if self._progressing.get(job.id) is progressing:
                 del self._progressing[job.id]
+
+    async def _end(
+        self, job: JobRecord, outcome: Outcome, progressing: Progressing, quick: Quick | None
+    ) -> bool:
+        """Record how a job ended; False if it is no longer ours."""
+        now_ms = self._clock()
+        ended = await self._store.finish(
+            job.id,
+            job.attempt,
+            outcome,
+            now_ms,
+            # The last word on progress comes with the end, whenever the last renewal was.
+            progress=progressing.value if outcome.status == "completed" else None,
+            take=quick.take if quick is not None else None,
+        )
+        if ended:
+            audio = quick.audio if quick is not None else None
+            self._feed.tell_end(
+                job.id, lambda: (ended_as(job, outcome, progressing.value, now_ms), audio)
+            )
+            self._ended(job.id)
+        return ended
 
     async def _give_back(
         self, job: JobRecord, progressing: Progressing, *, error: str | None
@@ -234,7 +263,7 @@ class JobRunner:
             except Exception:
                 log.exception("job.not_given_back", job_id=job.id)
 
-    async def _outcome(self, job: JobRecord, progressing: Progressing) -> Outcome:
+    async def _outcome(self, job: JobRecord, progressing: Progressing) -> Outcome | Quick:
         if job.strikes >= self._max_attempts:
             return failed(
                 SpeechError(
@@ -247,18 +276,14 @@ class JobRunner:
         if job.strikes > 0:
             await self._probation.begin(job.id)
         try:
-            outcome = await self._work.run(job, progressing)
+            return await self._work.run(job, progressing)
         except (NoRoom, StoreFull) as error:
             if self._when_full == "wait":
                 raise
             return failed(SpeechError(503, "storage_full", str(error)))
         finally:
             self._probation.end(job.id)
-            await self._work.clean(job)
-        if outcome.status == "completed":
-            # The last word on progress comes with the end, whenever the last renewal was.
-            await self._renew(job, progressing)
-        return outcome
+            await self._work.clean(job, progressing)
 
     async def _renew(
         self, job: JobRecord, progressing: Progressing, *, advanced: bool = False

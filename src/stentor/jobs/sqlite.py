@@ -14,7 +14,9 @@ from stentor.jobs import sqlite_operations as operations
 from stentor.jobs import sqlite_queue as queue
 from stentor.jobs.migrate import migrate, shipped_migrations
 from stentor.jobs.record import IdempotencyKey, JobRecord, Outcome, Replay
+from stentor.jobs.small import SmallTake
 from stentor.jobs.sqlite_segments import SqliteSegments
+from stentor.jobs.sqlite_small import SqliteSmallTakes
 from stentor.jobs.sqlite_submit import Submit, SubmitOnce
 from stentor.jobs.sqlite_thread import SqliteThread
 
@@ -32,12 +34,14 @@ class SqliteStore:
     Attributes:
         writer, reader: the threads, for what else is kept in the file.
         segments: the index of spoken segments.
+        small: audio that is kept with its job.
     """
 
     def __init__(self, writer: SqliteThread, reader: SqliteThread) -> None:
         self.writer: Final = writer
         self.reader: Final = reader
         self.segments: Final = SqliteSegments(writer, reader)
+        self.small: Final = SqliteSmallTakes(reader)
 
     @classmethod
     async def open(cls, path: Path) -> SqliteStore:
@@ -120,9 +124,20 @@ class SqliteStore:
             )
         )
 
-    async def finish(self, job_id: str, attempt: int, outcome: Outcome, now_ms: int) -> bool:
+    async def finish(
+        self,
+        job_id: str,
+        attempt: int,
+        outcome: Outcome,
+        now_ms: int,
+        *,
+        progress: Progress | None = None,
+        take: SmallTake | None = None,
+    ) -> bool:
         return await self.writer.call(
-            lambda connection: operations.finish(connection, job_id, attempt, outcome, now_ms)
+            lambda connection: operations.finish(
+                connection, job_id, attempt, outcome, now_ms, progress, take
+            )
         )
 
     async def cancel(

@@ -8,7 +8,9 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from stentor.contract import JOB_STATUSES, JobStatus, Progress
+from stentor.jobs import sqlite_small
 from stentor.jobs.record import JobRecord, Outcome
+from stentor.jobs.small import SmallTake
 from stentor.jobs.sqlite_rows import COLUMNS, array, changes, record
 
 _END = """
@@ -74,13 +76,31 @@ def renew(
 
 
 def finish(
-    connection: sqlite3.Connection, job_id: str, attempt: int, outcome: Outcome, now_ms: int
+    connection: sqlite3.Connection,
+    job_id: str,
+    attempt: int,
+    outcome: Outcome,
+    now_ms: int,
+    progress: Progress | None,
+    take: SmallTake | None,
 ) -> bool:
-    return changes(
+    ended = changes(
         connection,
-        f"UPDATE jobs SET {_END} WHERE id = :id AND attempt = :attempt AND status = 'processing'",
-        msgspec.structs.asdict(outcome) | {"id": job_id, "attempt": attempt, "now_ms": now_ms},
+        f"""
+        UPDATE jobs SET {_END}, progress = coalesce(:progress, progress)
+        WHERE id = :id AND attempt = :attempt AND status = 'processing'
+        """,
+        msgspec.structs.asdict(outcome)
+        | {
+            "id": job_id,
+            "attempt": attempt,
+            "now_ms": now_ms,
+            "progress": None if progress is None else msgspec.json.encode(progress),
+        },
     )
+    if ended and take is not None:
+        sqlite_small.insert(connection, job_id, take, now_ms)
+    return ended
 
 
 def cancel(

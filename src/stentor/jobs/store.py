@@ -7,6 +7,7 @@ from typing import Protocol
 
 from stentor.contract import JobStatus, Progress
 from stentor.jobs.record import IdempotencyKey, JobRecord, Outcome, Replay
+from stentor.jobs.small import SmallTake
 
 
 class QueueFull(Exception):
@@ -142,10 +143,23 @@ class JobStore(Protocol):
         """
         ...
 
-    async def finish(self, job_id: str, attempt: int, outcome: Outcome, now_ms: int) -> bool:
+    async def finish(
+        self,
+        job_id: str,
+        attempt: int,
+        outcome: Outcome,
+        now_ms: int,
+        *,
+        progress: Progress | None = None,
+        take: SmallTake | None = None,
+    ) -> bool:
         """End a job; it expires `ttl_seconds` from now.
 
         Returns False, and changes nothing, if this attempt no longer holds the job.
+
+        Args:
+            progress: the last of it; None leaves what was reported before.
+            take: the job's audio, kept with it for as long as it is.
         """
         ...
 

@@ -21,6 +21,7 @@ from stentor.errors import SpeechError
 from stentor.jobs.checkpoints import Checkpoints, KeptSpeaker
 from stentor.jobs.feed import JobFeed, Live
 from stentor.jobs.outcome import completed, failed
+from stentor.jobs.quick import Quick, QuickWork
 from stentor.jobs.record import JobRecord, Outcome
 from stentor.jobs.store import StoreClosed, StoreFull
 from stentor.lexicon.dictionaries import Dictionaries
@@ -30,12 +31,16 @@ from stentor.routing.attempts import AttemptLog
 from stentor.routing.catalogue import Catalogue
 from stentor.shielded import shielded
 from stentor.synthesis.files import remove_all
+from stentor.synthesis.relay import Remainder
 from stentor.synthesis.render import Synthesizer
-from stentor.synthesis.values import Speech
+from stentor.synthesis.values import Rendered, Speech
 
 log = structlog.get_logger(__name__)
 
 PLANNING = "planning"
+# To check it takes less than to hand it to a thread.
+SMALL_REQUEST_BYTES = 2048
+_PLAIN = ("auto", "text")
 
 
 class NoRoom(Exception):
@@ -48,6 +53,7 @@ class Progressing:
     Attributes:
         value: the newest progress.
         log: what was tried so far.
+        has_files: whether the attempt may have files in the spool.
         heard: never: whoever follows a job is told to begin anew, or cut off.
     """
 
@@ -61,6 +67,7 @@ class Progressing:
         self._speaker: KeptSpeaker | None = None
         self._planning: Path | None = None
         self._format: ResponseFormat = "mp3"
+        self.has_files = False
 
     def begin(self, speaker: KeptSpeaker, planning: Path, response_format: ResponseFormat) -> None:
         """The work begins; the mark at `planning` is to go once the text is planned."""
@@ -97,6 +104,7 @@ class Work:
         spool: folder for files being made. A file whose name begins with a job's id tells that
             the job was at work: what a crash leaves there are the suspects.
         when_full: whether a job waits for room on a full disk, between two segments, or fails.
+        quick: does what one short call can answer; None where all audio goes into files.
     """
 
     def __init__(
@@ -111,7 +119,9 @@ class Work:
         spool: Path,
         max_input_chars: int,
         when_full: Literal["wait", "fail"],
+        quick: QuickWork | None = None,
     ) -> None:
+        self._quick = quick
         self._blobs = blobs
         self._synthesizer = synthesizer
         self._catalogue = catalogue
@@ -122,7 +132,7 @@ class Work:
         self._max_input_chars = max_input_chars
         self._when_full = when_full
 
-    async def run(self, job: JobRecord, progressing: Progressing) -> Outcome:
+    async def run(self, job: JobRecord, progressing: Progressing) -> Outcome | Quick:
         """Run one attempt at a job; the answer is how the job ends.
 
         Raises:
@@ -134,7 +144,11 @@ class Work:
         planning = path.with_name(f"{path.name}.{PLANNING}")
         private = False
         try:
-            stored, speech = await self._read(job, planning)
+            known = self._read_at_once(job)
+            if known is None:
+                progressing.has_files = True
+                known = await self._read(job, planning)
+            stored, speech = known
             private = speech.request.enable_logging is False
             speaker = self._checkpoints.speaker(
                 Flow(job.owner, job.id, job.priority),
@@ -143,9 +157,23 @@ class Work:
                 ear=progressing,
             )
             progressing.begin(speaker, planning, speech.response_format)
-            rendered = await self._synthesizer.render(
-                speech, path, speaker=speaker, listener=progressing, log=progressing.log
-            )
+            rest = Remainder(speech)
+            if self._quick is not None and self._quick.may_do(speech):
+                done = await self._quick.run(
+                    stored,
+                    speech,
+                    speaker,
+                    progressing.log,
+                    room=self._room,
+                    begun=progressing.on_audio,
+                    ear=progressing,
+                )
+                if isinstance(done, Quick):
+                    progressing.value = done.progress
+                    return done
+                rest = done
+            progressing.has_files = True
+            rendered = await self._render(rest, path, speaker, progressing)
             latency_ms = round((time.monotonic() - started) * 1000)
             if rendered.timings is None:
                 outcome = completed(stored, rendered, latency_ms)
@@ -169,12 +197,29 @@ class Work:
             )
         return outcome
 
+    async def _render(
+        self, rest: Remainder, path: Path, speaker: KeptSpeaker, progressing: Progressing
+    ) -> Rendered:
+        speaker.has(rest.take)
+        try:
+            return await self._synthesizer.render(
+                rest.speech, path, speaker=speaker, listener=progressing, log=progressing.log
+            )
+        except SpeechError as error:
+            if rest.error is None:
+                raise
+            # What the first target said is what the caller should hear.
+            rest.error.attempts = error.attempts
+            raise rest.error from None
+
     async def discard(self, job: JobRecord) -> None:
         """Remove the audio of a job that has no use for it any more."""
         await self._blobs.delete([job.id])
 
-    async def clean(self, job: JobRecord) -> None:
+    async def clean(self, job: JobRecord, progressing: Progressing) -> None:
         """Remove what this attempt left in the spool; what cannot be removed stays."""
+        if not progressing.has_files:
+            return
         # To remove the file of a book takes milliseconds.
         await shielded(asyncio.to_thread(remove_all, self._path(job)))
 
@@ -187,6 +232,19 @@ class Work:
         if self._when_full == "fail":
             raise NoRoom("the disk is nearly full ([storage] min_free_bytes)")
         await self._guard.wait_for_room()
+
+    def _read_at_once(self, job: JobRecord) -> tuple[StoredRequest, Speech] | None:
+        """What a short request without dictionaries asks for; None of any other.
+
+        What has failed before is read with a mark that tells of it, should it be the text's fault.
+        """
+        if self._quick is None or len(job.request) > SMALL_REQUEST_BYTES or job.strikes:
+            return None
+        stored = msgspec.json.decode(job.request, type=StoredRequest)
+        if own_locators(stored) or (stored.speech.input_type or "auto") not in _PLAIN:
+            return None
+        speech = self._check(job, stored, ())
+        return (stored, speech) if self._quick.may_do(speech) else None
 
     async def _read(self, job: JobRecord, planning: Path) -> tuple[StoredRequest, Speech]:
         stored, speech = await shielded(asyncio.to_thread(self._decode, job, planning))

@@ -8,10 +8,10 @@ with what was heard of the vendor so far.
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -23,15 +23,14 @@ from stentor.errors import SpeechError
 from stentor.providers.base import Script
 from stentor.providers.faults import IMPLAUSIBLE, ProviderError
 from stentor.routing.attempts import AttemptLog
-from stentor.routing.caller import Caller, Order
+from stentor.routing.caller import Called, Caller, Order, Sink
 from stentor.routing.effort import RetryBudget
 from stentor.routing.takes import FileSink, Take
 from stentor.routing.targets import RemoteTarget
 from stentor.synthesis.failures import PartFailed
 from stentor.synthesis.remote import RemoteVoice
 from stentor.synthesis.values import Speaker, Speech
-from stentor.synthesis.voices import Rules
-from stentor.text.pack import Chunk
+from stentor.synthesis.voices import Parts, Rules
 
 # A few frames of mp3 say what it is; more of them cost time.
 LOOK_BYTES = 4096
@@ -64,6 +63,39 @@ class Remainder:
     error: SpeechError | None = None
 
 
+class Relayed(NamedTuple):
+    """A call that was all there was to do.
+
+    Attributes:
+        voice, parts: the target's, and its only part.
+        sink: has taken all of the answer.
+    """
+
+    voice: RemoteVoice
+    parts: Parts
+    called: Called
+    sink: RelaySink
+
+
+class RelaySink(Sink, Protocol):
+    """A sink for a call that may be all there is to do.
+
+    Attributes:
+        file: has what must be rendered, if it must.
+    """
+
+    file: FileSink | None
+
+    @property
+    def settled(self) -> bool:
+        """Whether it has taken all of the answer, and none of it must be rendered."""
+        ...
+
+    def remove(self) -> None:
+        """Remove what was filed."""
+        ...
+
+
 class Broken(Exception):
     """The audio broke off after some of it had been passed on."""
 
@@ -75,48 +107,48 @@ async def relay(
     rules: Rules,
     log: AttemptLog,
     folder: Path,
-    write: Write,
-) -> Remainder | None:
-    """Pass on what the first target speaks that can; None once all of it was.
+    make_sink: Callable[[Order], Awaitable[RelaySink | None]],
+) -> Relayed | Remainder:
+    """Have the first target that can speak all of it in one call, in the format asked for.
 
     Args:
-        folder: where audio goes that cannot be passed on.
-        write: passes on the next bytes; from the first call on there is no way back.
+        folder: for long audio that is decoded.
+        make_sink: where the answer to an order goes; None if that is better rendered.
 
     Raises:
         SpeechError: no target could speak it, and none is left.
-        Broken: it broke off.
+        Broken: it broke off after some of it had been given away.
     """
     error: SpeechError | None = None
     for number, target in enumerate(speech.targets):
         call = await _call(speech, number, speaker, rules, log, folder)
-        if call is None:
-            return Remainder(
-                msgspec.structs.replace(speech, targets=speech.targets[number:], skipped=()),
-                None,
-                error,
-            )
-        order, part = call
-        file = functools.partial(_file, folder, number, order)
-        sink = _Passing(speech.response_format, order.script, write, file)
+        sink = await make_sink(call.order) if call is not None else None
+        if call is None or sink is None:
+            return Remainder(_from(speech, number), None, error)
         try:
-            called = await caller.speak(order, sink)
+            called = await caller.speak(call.order, sink)
         except ProviderError as failure:
             if sink.given_away:
                 raise Broken from failure
             sink.remove()
-            error = error or PartFailed(target, part, failure).as_error()
+            error = error or PartFailed(target, call.parts.parts[0], failure).as_error()
             continue
         except BaseException:
             sink.remove()
             raise
-        if sink.given_away:
-            return None
+        if sink.settled:
+            return Relayed(call.voice, call.parts, called, sink)
         assert sink.file is not None
         return Remainder(_from(speech, number), sink.file.take(called, log.entries), error)
     assert error is not None
     error.attempts = log.entries
     raise error
+
+
+class _Call(NamedTuple):
+    voice: RemoteVoice
+    parts: Parts
+    order: Order
 
 
 def _from(speech: Speech, number: int) -> Speech:
@@ -131,7 +163,7 @@ async def _call(
     rules: Rules,
     log: AttemptLog,
     folder: Path,
-) -> tuple[Order, Chunk] | None:
+) -> _Call | None:
     """The call whose bytes may be the answer as they are; None if there is work to do."""
     target, request = speech.targets[number], speech.request
     if not isinstance(target, RemoteTarget) or not speech.may_pass_through:
@@ -159,17 +191,15 @@ async def _call(
     form = voice.passing_through(speech.response_format)
     if form is None:
         return None
-    part = parts.parts[0]
-    assert isinstance(part, Chunk)
-    return voice.order(part, form), part
+    return _Call(voice, parts, voice.order(parts.parts[0], form))
 
 
-def _file(folder: Path, number: int, order: Order) -> FileSink:
-    return FileSink(folder / f"{order.flow.job}.relay{number}", order.script)
-
-
-class _Passing:
+class Passing:
     """A sink whose bytes go on as soon as they show that they may.
+
+    Args:
+        write: passes on the next bytes; from the first call on there is no way back.
+        make_file: takes those that may not go on.
 
     Attributes:
         given_away: whether some have gone on.
@@ -193,6 +223,10 @@ class _Passing:
         self._byte_seconds = 0.0
         self.file: FileSink | None = None
         self.given_away = False
+
+    @property
+    def settled(self) -> bool:
+        return self.given_away
 
     async def begin(self, form: AudioForm) -> None:
         """Forget what was held."""
