@@ -270,19 +270,23 @@ class _Frames:
         self.first = read(data, at)
         faults: dict[str, None] = {}
         end = len(data) - 128 if data[-128:-125] == b"TAG" else len(data)
+        number = samples = 0
+        kind = self.first[2:] if self.first else None
         while at < end:
             frame = read(data, at)
             if frame is None:
                 faults[_NO_FRAME] = None
                 break
-            if self.first and frame[2:] != self.first[2:]:
+            size, more, rate, channels = frame
+            if kind and (rate, channels) != kind:
                 faults[_CHANGES] = None
-            at += frame.size
+            at += size
             if at > end:
                 faults[_CUT_OFF] = None
                 break
-            self.number += 1
-            self.samples += frame.samples
+            number += 1
+            samples += more
+        self.number, self.samples = number, samples
         self.faults = tuple(faults)
 
 

@@ -144,6 +144,7 @@ class Submission:
     ) -> Replay | None:
         jobs = self._gateway.config.jobs
         idempotency = None
+        replay = None
         if key is not None:
             idempotency = IdempotencyKey(
                 key=key,
@@ -152,9 +153,12 @@ class Submission:
                 expires_ms=record.created_ms + 1000 * jobs.idempotency_seconds,
             )
         try:
-            replay = await self._gateway.store.submit(
-                record, queue_limit=jobs.queue_limit, idempotency=idempotency
-            )
+            if idempotency is None:
+                await self._gateway.runner.submit(record, queue_limit=jobs.queue_limit)
+            else:
+                replay = await self._gateway.store.submit(
+                    record, queue_limit=jobs.queue_limit, idempotency=idempotency
+                )
         except QueueFull as error:
             raise SpeechError(
                 503,
@@ -170,7 +174,7 @@ class Submission:
                 "for a new request",
                 param=IDEMPOTENCY_HEADER,
             ) from error
-        if replay is None:
+        if idempotency is not None and replay is None:
             self._gateway.runner.notify()
         return replay
 

@@ -22,6 +22,7 @@ from stentor.jobs.quick import Quick
 from stentor.jobs.record import JobRecord, Outcome, ended_as
 from stentor.jobs.store import JobStore, StoreFull
 from stentor.jobs.work import NoRoom, Progressing, Work
+from stentor.shielded import shielded
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +84,7 @@ class JobRunner:
         self._loops: list[asyncio.Task[None]] = []
         self._probation = Probation()
         self._draining = False
+        self._reserved = 0
 
     @property
     def draining(self) -> bool:
@@ -121,6 +123,31 @@ class JobRunner:
         peers = self._feed.peers
         if peers is not None and len(self._running) >= self._concurrency:
             peers.submitted()
+
+    async def submit(self, job: JobRecord, *, queue_limit: int) -> None:
+        """Store a new job and begin one, if there is a place; in one commit.
+
+        Raises:
+            QueueFull, JobExists, StoreFull, StoreClosed: it was not stored.
+        """
+        places = self._concurrency - (len(self._running) - len(self._express)) - self._reserved
+        if places <= 0 or self._draining or self._guard.full:
+            await self._store.submit(job, queue_limit=queue_limit)
+            self.notify()
+            return
+        # Not to be cut off in between: what was claimed must be begun.
+        await shielded(self._submit_and_begin(job, queue_limit))
+
+    async def _submit_and_begin(self, job: JobRecord, queue_limit: int) -> None:
+        self._reserved += 1
+        try:
+            claimed = await self._store.submit_and_claim(
+                job, queue_limit=queue_limit, worker=self._name, lease_ms=self._lease_ms
+            )
+        finally:
+            self._reserved -= 1
+        for one in claimed:
+            self._begin(one)
 
     def wake(self) -> None:
         """Say that another process has submitted a job that it has no place for."""
@@ -164,7 +191,7 @@ class JobRunner:
         # To end a job takes room, too; what waits is safe where it is.
         if self._guard.full:
             return
-        free = self._concurrency - (len(self._running) - len(self._express))
+        free = self._concurrency - (len(self._running) - len(self._express)) - self._reserved
         if free > 0:
             jobs = await self._store.claim(self._name, self._lease_ms, self._clock(), free)
             for job in jobs:

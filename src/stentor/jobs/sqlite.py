@@ -17,7 +17,7 @@ from stentor.jobs.record import IdempotencyKey, JobRecord, Outcome, Replay
 from stentor.jobs.small import SmallTake
 from stentor.jobs.sqlite_segments import SqliteSegments
 from stentor.jobs.sqlite_small import SqliteSmallTakes
-from stentor.jobs.sqlite_submit import Submit, SubmitOnce
+from stentor.jobs.sqlite_submit import Submit, SubmitAndClaim, SubmitOnce
 from stentor.jobs.sqlite_thread import SqliteThread
 
 BUSY_TIMEOUT_MS = 10_000
@@ -66,6 +66,11 @@ class SqliteStore:
             return await self.writer.call(SubmitOnce(job, queue_limit, idempotency))
         await self.writer.call(Submit(job, queue_limit))
         return None
+
+    async def submit_and_claim(
+        self, job: JobRecord, *, queue_limit: int, worker: str, lease_ms: int
+    ) -> list[JobRecord]:
+        return await self.writer.call(SubmitAndClaim(job, queue_limit, worker, lease_ms))
 
     async def get(self, job_id: str, owner: str, now_ms: int) -> JobRecord | None:
         return await self.reader.call(queue.Get(job_id, owner, now_ms))

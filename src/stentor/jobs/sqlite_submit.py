@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 
 from stentor.contract import PRIORITIES
 from stentor.jobs.record import IdempotencyKey, JobRecord, Replay
+from stentor.jobs.sqlite_queue import claim
 from stentor.jobs.sqlite_rows import array
 from stentor.jobs.sqlite_thread import Bulk
 from stentor.jobs.store import JobExists, KeyReused, QueueFull
@@ -43,6 +44,32 @@ class Submit(Bulk[None]):
     @classmethod
     def is_one_statement(cls, count: int) -> bool:
         return count <= ROWS_PER_INSERT
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitAndClaim(Bulk[list[JobRecord]]):
+    """`JobStore.submit_and_claim`. Those of one worker that are done together claim together."""
+
+    job: JobRecord
+    queue_limit: int
+    worker: str
+    lease_ms: int
+
+    @classmethod
+    def together(
+        cls, connection: sqlite3.Connection, operations: Sequence[Self]
+    ) -> list[list[JobRecord] | Exception]:
+        _insert(connection, operations)
+        first = operations[0]
+        claimed = claim(
+            connection,
+            first.worker,
+            first.lease_ms,
+            max(one.job.created_ms for one in operations),
+            len(operations),
+            express_only=False,
+        )
+        return [claimed[number : number + 1] for number in range(len(operations))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +143,8 @@ def _used_keys(
 
 
 def _insert(
-    connection: sqlite3.Connection, submissions: Sequence[Submit] | Sequence[SubmitOnce]
+    connection: sqlite3.Connection,
+    submissions: Sequence[Submit] | Sequence[SubmitAndClaim] | Sequence[SubmitOnce],
 ) -> None:
     for start in range(0, len(submissions), ROWS_PER_INSERT):
         chunk = submissions[start : start + ROWS_PER_INSERT]

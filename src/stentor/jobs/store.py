@@ -64,6 +64,21 @@ class JobStore(Protocol):
         """
         ...
 
+    async def submit_and_claim(
+        self, job: JobRecord, *, queue_limit: int, worker: str, lease_ms: int
+    ) -> list[JobRecord]:
+        """Store a new job as pending and take the job that is next, at the new one's `created_ms`.
+
+        That is the new one if no other waits. In one step, as it takes the time of one.
+
+        Returns:
+            What `claim` returns for a limit of one.
+
+        Raises:
+            QueueFull, JobExists: as `submit` does.
+        """
+        ...
+
     async def get(self, job_id: str, owner: str, now_ms: int) -> JobRecord | None:
         """The job without its request, or None if it is unknown, another owner's or expired."""
         ...
