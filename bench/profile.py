@@ -27,6 +27,7 @@ from stentor.config import load
 from stentor.contract import JOBS_PATH, SPEECH_PATH
 from stentor.gateway import open_gateway
 from stentor.http.app import build_app
+from stentor.logs import configure
 
 CONNECTIONS = 32
 SECONDS = 4.0
@@ -40,6 +41,7 @@ def main() -> None:
         file = Path(folder) / "stentor.toml"
         file.write_text(CONFIG.format(url=url) + '\n[logging]\nlevel = "error"\n')
         config = load(file, {}, {"storage.data_dir": Path(folder) / "data"})
+        configure(config.logging)
         with event_loop() as runner:
             runner.run(_serve(config, kind, *sys.argv[2:]))
 

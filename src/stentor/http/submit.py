@@ -40,17 +40,24 @@ from stentor.http.streaming import unless_gone
 from stentor.jobs.clock import now_ms
 from stentor.jobs.record import IdempotencyKey, JobRecord, Replay
 from stentor.jobs.store import KeyReused, QueueFull
+from stentor.jobs.work import Known
 from stentor.lexicon.lexicon import Lexicon
 from stentor.requests import StoredRequest, parse, pinned
 from stentor.requests import encode as encode_request
 
 
 class _Prepared(NamedTuple):
-    """A checked request: as the store keeps it, and how long its text is."""
+    """A checked request.
+
+    Attributes:
+        request: as the store keeps it.
+        asked: the same for bodies that mean the same.
+        known: for who works on it now.
+    """
 
     request: bytes
-    input_chars: int
-    fingerprint: bytes
+    asked: bytes
+    known: Known | None
 
 
 class Submission:
@@ -84,17 +91,18 @@ class Submission:
             gateway.webhooks.endpoints.check(webhook, owner)
         if body is None:
             body = await read_json_body(request, headers, max_bytes=config.server.max_body_bytes)
+        job_id = str(uuid_utils.uuid7())
         if len(body) > SMALL_BODY_BYTES:
             stored = await asyncio.to_thread(parse, body)
             lexicons = await named_lexicons(gateway, stored, owner)
-            prepared = await asyncio.to_thread(self._prepare, stored, lexicons, key is not None)
+            prepared = await asyncio.to_thread(self._prepare, job_id, stored, lexicons)
         else:
             stored = parse(body)
             lexicons = await named_lexicons(gateway, stored, owner)
-            prepared = self._prepare(stored, lexicons, key is not None)
+            prepared = self._prepare(job_id, stored, lexicons)
         created_ms = now_ms()
         record = JobRecord(
-            id=str(uuid_utils.uuid7()),
+            id=job_id,
             owner=owner,
             status="pending",
             request=prepared.request,
@@ -102,7 +110,7 @@ class Submission:
             created_ms=created_ms,
             request_id=read_request_id(headers),
             priority=priority,
-            express=prepared.input_chars <= config.jobs.express_max_chars,
+            express=len(stored.speech.input) <= config.jobs.express_max_chars,
             deadline_ms=created_ms + 1000 * deadline_s if deadline_s else None,
             webhook=webhook,
         )
@@ -111,11 +119,11 @@ class Submission:
         if "prefer" in headers:
             seconds = read_wait_preference(request, maximum=config.server.max_wait_seconds)
         if not seconds:
-            replay = await self._store(record, key, prepared.fingerprint, answer)
+            replay = await self._store(record, key, prepared, answer)
             return _accepted(record, answer, replay, seconds)
         # Followed before it is stored, so that no end is missed, nor looked for.
         with Follow(gateway, record.id, owner) as follow:
-            replay = await self._store(record, key, prepared.fingerprint, answer)
+            replay = await self._store(record, key, prepared, answer)
             if replay is None:
                 ended = await self._ended(request, follow, seconds, new=True)
         if replay is not None:
@@ -130,17 +138,16 @@ class Submission:
         return ended
 
     def _prepare(
-        self, stored: StoredRequest, lexicons: Sequence[Lexicon], with_fingerprint: bool
+        self, job_id: str, stored: StoredRequest, lexicons: Sequence[Lexicon]
     ) -> _Prepared:
-        checked(self._gateway, stored, lexicons)
+        speech = checked(self._gateway, stored, lexicons, seed=job_id)
         request = encode_request(stored)
-        fingerprint = hashlib.sha256(request).digest() if with_fingerprint else b""
-        if lexicons:
-            request = encode_request(pinned(stored, lexicons))
-        return _Prepared(request, len(stored.speech.input), fingerprint)
+        if not lexicons:
+            return _Prepared(request, request, Known(stored, speech))
+        return _Prepared(encode_request(pinned(stored, lexicons)), request, None)
 
     async def _store(
-        self, record: JobRecord, key: str | None, fingerprint: bytes, answer: bytes
+        self, record: JobRecord, key: str | None, prepared: _Prepared, answer: bytes
     ) -> Replay | None:
         jobs = self._gateway.config.jobs
         idempotency = None
@@ -148,13 +155,15 @@ class Submission:
         if key is not None:
             idempotency = IdempotencyKey(
                 key=key,
-                fingerprint=fingerprint,
+                fingerprint=hashlib.sha256(prepared.asked).digest(),
                 answer=answer,
                 expires_ms=record.created_ms + 1000 * jobs.idempotency_seconds,
             )
         try:
             if idempotency is None:
-                await self._gateway.runner.submit(record, queue_limit=jobs.queue_limit)
+                await self._gateway.runner.submit(
+                    record, queue_limit=jobs.queue_limit, known=prepared.known
+                )
             else:
                 replay = await self._gateway.store.submit(
                     record, queue_limit=jobs.queue_limit, idempotency=idempotency

@@ -21,7 +21,7 @@ from stentor.jobs.probation import Probation
 from stentor.jobs.quick import Quick
 from stentor.jobs.record import JobRecord, Outcome, ended_as
 from stentor.jobs.store import JobStore, StoreFull
-from stentor.jobs.work import NoRoom, Progressing, Work
+from stentor.jobs.work import Known, NoRoom, Progressing, Work
 from stentor.shielded import shielded
 
 log = structlog.get_logger(__name__)
@@ -85,6 +85,8 @@ class JobRunner:
         self._probation = Probation()
         self._draining = False
         self._reserved = 0
+        # Whether a job may wait for a place that becomes free.
+        self._may_wait = True
 
     @property
     def draining(self) -> bool:
@@ -124,8 +126,11 @@ class JobRunner:
         if peers is not None and len(self._running) >= self._concurrency:
             peers.submitted()
 
-    async def submit(self, job: JobRecord, *, queue_limit: int) -> None:
+    async def submit(self, job: JobRecord, *, queue_limit: int, known: Known | None = None) -> None:
         """Store a new job and begin one, if there is a place; in one commit.
+
+        Args:
+            known: the job's request, for when it is begun at once.
 
         Raises:
             QueueFull, JobExists, StoreFull, StoreClosed: it was not stored.
@@ -133,12 +138,15 @@ class JobRunner:
         places = self._concurrency - (len(self._running) - len(self._express)) - self._reserved
         if places <= 0 or self._draining or self._guard.full:
             await self._store.submit(job, queue_limit=queue_limit)
+            self._may_wait = True
             self.notify()
             return
         # Not to be cut off in between: what was claimed must be begun.
-        await shielded(self._submit_and_begin(job, queue_limit))
+        await shielded(self._submit_and_begin(job, queue_limit, known))
 
-    async def _submit_and_begin(self, job: JobRecord, queue_limit: int) -> None:
+    async def _submit_and_begin(
+        self, job: JobRecord, queue_limit: int, known: Known | None
+    ) -> None:
         self._reserved += 1
         try:
             claimed = await self._store.submit_and_claim(
@@ -147,7 +155,7 @@ class JobRunner:
         finally:
             self._reserved -= 1
         for one in claimed:
-            self._begin(one)
+            self._begin(one, known if one.id == job.id else None)
 
     def wake(self) -> None:
         """Say that another process has submitted a job that it has no place for."""
@@ -191,12 +199,14 @@ class JobRunner:
         # To end a job takes room, too; what waits is safe where it is.
         if self._guard.full:
             return
+        self._may_wait = True
         free = self._concurrency - (len(self._running) - len(self._express)) - self._reserved
         if free > 0:
             jobs = await self._store.claim(self._name, self._lease_ms, self._clock(), free)
             for job in jobs:
                 self._begin(job)
             if len(jobs) < free:
+                self._may_wait = False
                 return
         free = self._express_concurrency - len(self._express)
         if free > 0:
@@ -206,8 +216,8 @@ class JobRunner:
                 self._express.add(job.id)
                 self._begin(job)
 
-    def _begin(self, job: JobRecord) -> None:
-        task = asyncio.create_task(self._attempt(job), name=f"job-{job.id}")
+    def _begin(self, job: JobRecord, known: Known | None = None) -> None:
+        task = asyncio.create_task(self._attempt(job, known), name=f"job-{job.id}")
         self._running[job.id] = task
         self._feed.set_here(job.id, True)
         task.add_done_callback(functools.partial(self._done, job.id))
@@ -218,14 +228,15 @@ class JobRunner:
             del self._running[job_id]
             self._feed.set_here(job_id, False)
             self._express.discard(job_id)
-        self._wake.set()
+        if self._may_wait:
+            self._wake.set()
 
-    async def _attempt(self, job: JobRecord) -> None:
+    async def _attempt(self, job: JobRecord, known: Known | None) -> None:
         logger = log.bind(job_id=job.id, attempt=job.attempt)
         progressing = self._progressing[job.id] = Progressing(job.id, self._feed)
         renewal = asyncio.create_task(self._keep(job, progressing, asyncio.current_task()))
         try:
-            done = await self._outcome(job, progressing)
+            done = await self._outcome(job, progressing, known)
             quick = done if isinstance(done, Quick) else None
             outcome = done.outcome if isinstance(done, Quick) else done
             try:
@@ -286,11 +297,14 @@ class JobRunner:
                     # It may have got further since the last renewal.
                     await self._renew(job, progressing, advanced=True)
                 await self._store.release_job(job.id, job.attempt, error=error)
+                self._may_wait = True
                 return
             except Exception:
                 log.exception("job.not_given_back", job_id=job.id)
 
-    async def _outcome(self, job: JobRecord, progressing: Progressing) -> Outcome | Quick:
+    async def _outcome(
+        self, job: JobRecord, progressing: Progressing, known: Known | None
+    ) -> Outcome | Quick:
         if job.strikes >= self._max_attempts:
             return failed(
                 SpeechError(
@@ -303,7 +317,7 @@ class JobRunner:
         if job.strikes > 0:
             await self._probation.begin(job.id)
         try:
-            return await self._work.run(job, progressing)
+            return await self._work.run(job, progressing, known)
         except (NoRoom, StoreFull) as error:
             if self._when_full == "wait":
                 raise

@@ -207,6 +207,7 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     try:
         writer.execute("PRAGMA journal_mode = WAL")
         writer.execute("PRAGMA synchronous = FULL")
+        writer.execute("PRAGMA wal_autocheckpoint = 10000")
         # Without it, a sync on macOS ends in the drive's cache.
         writer.execute("PRAGMA fullfsync = ON")
         writer.execute("PRAGMA foreign_keys = ON")

@@ -7,7 +7,7 @@ import errno
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 import structlog
@@ -41,6 +41,13 @@ PLANNING = "planning"
 # To check it takes less than to hand it to a thread.
 SMALL_REQUEST_BYTES = 2048
 _PLAIN = ("auto", "text")
+
+
+class Known(NamedTuple):
+    """A request that was read when it was accepted, a moment ago."""
+
+    stored: StoredRequest
+    speech: Speech
 
 
 class NoRoom(Exception):
@@ -132,8 +139,13 @@ class Work:
         self._max_input_chars = max_input_chars
         self._when_full = when_full
 
-    async def run(self, job: JobRecord, progressing: Progressing) -> Outcome | Quick:
+    async def run(
+        self, job: JobRecord, progressing: Progressing, known: Known | None = None
+    ) -> Outcome | Quick:
         """Run one attempt at a job; the answer is how the job ends.
+
+        Args:
+            known: the job's request, if it need not be read again.
 
         Raises:
             NoRoom, StoreFull: there is no room on the disk.
@@ -144,7 +156,7 @@ class Work:
         planning = path.with_name(f"{path.name}.{PLANNING}")
         private = False
         try:
-            known = self._read_at_once(job)
+            known = known or self._read_at_once(job)
             if known is None:
                 progressing.has_files = True
                 known = await self._read(job, planning)
@@ -233,7 +245,7 @@ class Work:
             raise NoRoom("the disk is nearly full ([storage] min_free_bytes)")
         await self._guard.wait_for_room()
 
-    def _read_at_once(self, job: JobRecord) -> tuple[StoredRequest, Speech] | None:
+    def _read_at_once(self, job: JobRecord) -> Known | None:
         """What a short request without dictionaries asks for; None of any other.
 
         What has failed before is read with a mark that tells of it, should it be the text's fault.
@@ -244,16 +256,16 @@ class Work:
         if own_locators(stored) or (stored.speech.input_type or "auto") not in _PLAIN:
             return None
         speech = self._check(job, stored, ())
-        return (stored, speech) if self._quick.may_do(speech) else None
+        return Known(stored, speech) if self._quick.may_do(speech) else None
 
-    async def _read(self, job: JobRecord, planning: Path) -> tuple[StoredRequest, Speech]:
+    async def _read(self, job: JobRecord, planning: Path) -> Known:
         stored, speech = await shielded(asyncio.to_thread(self._decode, job, planning))
         if speech is None:
             lexicons = await self._dictionaries.resolve(
                 job.owner, own_locators(stored), archived=True
             )
             speech = await shielded(asyncio.to_thread(self._check, job, stored, lexicons))
-        return stored, speech
+        return Known(stored, speech)
 
     def _decode(self, job: JobRecord, planning: Path) -> tuple[StoredRequest, Speech | None]:
         """The request, and what it asks for unless dictionaries have to be found for that."""
