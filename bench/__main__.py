@@ -9,6 +9,8 @@ from bench.table import Row, show
 
 ALL = (
     "http",
+    "side_by_side",
+    "first_byte",
     "synthesis",
     "encoding",
     "transcoding",
