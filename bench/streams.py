@@ -6,18 +6,24 @@ import asyncio
 import subprocess
 import sys
 import time
+from typing import NamedTuple
 
+import aiohttp
+import msgspec
 import psutil
 import uvloop
 
 from bench import gateway, upstream
-from bench.calls import client, direct, job, submit
+from bench.calls import client, direct, job, submit, text
 from bench.table import Row
+from stentor.contract import SPEECH_PATH
 
 STREAMS = 1000
 WARM = 50
 PIECES = 60
 PACE_S = 1.0
+# What a listener of a stream that comes once a second would call standing still.
+STALL_S = 2.0
 # Into the streams: every one of them has brought some audio, none has ended.
 SETTLED_S = 8
 DEADLINE_S = 60
@@ -57,33 +63,92 @@ def run() -> list[Row]:
         )
         base = float(alone.stdout)
         with gateway.running(CONFIG.format(quick=quick.url, slow=slow.url)) as server:
-            before, during = uvloop.run(_measure(server, slow))
+            before, during = uvloop.run(_jobs(server, slow))
+        with gateway.running(CONFIG.format(quick=quick.url, slow=slow.url)) as server:
+            heard = uvloop.run(_listen(server, slow))
     each = (during - before) / STREAMS
+    relayed = (heard.during - heard.before) / STREAMS
     return [
         Row(
-            f"memory, {STREAMS:,} slow streams at once, each",
+            f"memory, {STREAMS:,} slow streams into jobs, each",
             f"{each:.0f} kB ({before / 1000:.0f} MB before, {during / 1000:.0f} MB during)",
             f"aiohttp alone {base:.0f} kB",
             each / base,
-        )
+            "< 150 kB",
+            each < 150,
+        ),
+        Row(
+            f"memory, {STREAMS:,} slow streams to listeners, each",
+            f"{relayed:.0f} kB ({heard.before / 1000:.0f} MB before, "
+            f"{heard.during / 1000:.0f} MB during)",
+            f"aiohttp alone {base:.0f} kB",
+            relayed / base,
+            "< 150 kB",
+            relayed < 150,
+        ),
+        Row(
+            f"longest wait for more, of all {STREAMS:,} listeners",
+            f"{heard.longest_s:.2f} s",
+            f"the vendor's pace {PACE_S:g} s",
+            heard.longest_s / PACE_S,
+            f"< {STALL_S:g} s",
+            heard.longest_s < STALL_S,
+        ),
     ]
 
 
-async def _measure(server: gateway.Gateway, slow: upstream.LocalVendor) -> tuple[float, float]:
+def _fields(provider: str) -> dict[str, str]:
+    return {"model": f"{provider}/tts-1", "voice": "alloy", "response_format": "mp3"}
+
+
+async def _jobs(server: gateway.Gateway, slow: upstream.LocalVendor) -> tuple[float, float]:
     """The server's memory in kB, before and during."""
-
-    def fields(provider: str) -> dict[str, str]:
-        return {"model": f"{provider}/tts-1", "voice": "alloy", "response_format": "mp3"}
-
     async with client(100) as session:
         # One that has worked has loaded all it needs.
-        await asyncio.gather(*(job(session, server.url, **fields("quick")) for _ in range(WARM)))
+        await asyncio.gather(*(job(session, server.url, **_fields("quick")) for _ in range(WARM)))
         before = _kilobytes(server.pid)
         await asyncio.gather(
-            *(submit(session, server.url, **fields("slow")) for _ in range(STREAMS))
+            *(submit(session, server.url, **_fields("slow")) for _ in range(STREAMS))
         )
     await asyncio.to_thread(_under_way, slow)
     return before, _kilobytes(server.pid)
+
+
+class Heard(NamedTuple):
+    """The server's memory in kB, and the longest that a listener waited for more."""
+
+    before: float
+    during: float
+    longest_s: float
+
+
+async def _listen(server: gateway.Gateway, slow: upstream.LocalVendor) -> Heard:
+    waits = [0.0]
+
+    async def listen(session: aiohttp.ClientSession, provider: str) -> None:
+        body = msgspec.json.encode({"input": text()} | _fields(provider))
+        async with session.post(
+            server.url + SPEECH_PATH, data=body, headers={"Content-Type": "application/json"}
+        ) as response:
+            assert response.status == 200
+            last = time.monotonic()
+            async for _ in response.content.iter_any():
+                now = time.monotonic()
+                waits.append(now - last)
+                last = now
+
+    async with client(STREAMS) as session:
+        await asyncio.gather(*(listen(session, "quick") for _ in range(WARM)))
+        before = _kilobytes(server.pid)
+        listening = [asyncio.create_task(listen(session, "slow")) for _ in range(STREAMS)]
+        await asyncio.to_thread(_under_way, slow)
+        waits.clear()
+        await asyncio.sleep(SETTLED_S)
+        heard = Heard(before, _kilobytes(server.pid), max(waits))
+        for one in listening:
+            one.cancel()
+        await asyncio.gather(*listening, return_exceptions=True)
+    return heard
 
 
 async def _alone(quick: str, slow: str) -> float:

@@ -113,7 +113,7 @@ def ended_as(job: JobRecord, outcome: Outcome, progress: Progress, now_ms: int) 
         status_code=outcome.status_code,
         result=outcome.result,
         error=outcome.error,
-        progress=progress if outcome.status == "completed" else job.progress,
+        progress=progress,
         completed_ms=now_ms,
         expires_ms=now_ms + 1000 * job.ttl_seconds,
         lease_owner=None,

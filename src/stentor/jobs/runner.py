@@ -274,7 +274,7 @@ class JobRunner:
             outcome,
             now_ms,
             # The last word on progress comes with the end, whenever the last renewal was.
-            progress=progressing.value if outcome.status == "completed" else None,
+            progress=progressing.value,
             take=quick.take if quick is not None else None,
         )
         if ended:
