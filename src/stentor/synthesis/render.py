@@ -295,7 +295,7 @@ async def _due(ahead: deque[asyncio.Task[list[Voiced]]]) -> list[Voiced]:
 def _is_heard_early(speech: Speech) -> bool:
     """Whether the file of a request can be played while it is made."""
     request = speech.request
-    return not (request.loudness or request.with_timestamps or speech.response_format == "m4b")
+    return not (request.loudness or speech.response_format == "m4b")
 
 
 def _pcm(rendering: Rendering, voiced: Voiced) -> tuple[Pcm, tuple[str, ...]]:
