@@ -1,4 +1,4 @@
-"""A long text of which the beginning is spoken before the rest is read, against all of it at once."""
+"""A long text whose beginning is spoken before the rest is read, against all of it at once."""
 
 from __future__ import annotations
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from urllib.parse import quote
 
 from starlette.types import ASGIApp
 
@@ -23,11 +25,12 @@ from stentor.synthesis.values import Speech
 
 MODEL_HEADER = "x-stentor-model"
 SAMPLE_BYTES = 2
+_NO_HEADER = re.compile(r"[^!-~]")
 
 
 def audio(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow) -> ASGIApp:
     """The bytes, as they are made."""
-    return answer(gateway, stored, speech, flow, _told(speech))
+    return answer(gateway, stored, speech, flow, _told)
 
 
 def timed(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow) -> ASGIApp:
@@ -35,9 +38,10 @@ def timed(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow) -
 
     async def make(sending: Sending) -> None:
         async with gateway.speaking.speak(speech, flow) as underway:
-            result = await Hearing(gateway, stored, underway).complete()
+            hearing = Hearing(gateway, stored, underway)
+            result = await hearing.complete()
             document = await asyncio.to_thread(_timings, result, result.audio or b"")
-            headers = {MODEL_HEADER: result.extra_fields.model_used}
+            headers = _told(hearing.model)
             await sending.instead(json_response(document, headers=headers))
 
     return streamed(make)
@@ -54,7 +58,7 @@ def timed_stream(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: 
                 async for data in _whole_samples(hearing):
                     if not sending.started:
                         headers = growing_headers("application/x-ndjson")
-                        await sending.start(headers | _told(speech))
+                        await sending.start(headers | _told(hearing.model))
                     await _line(sending, data, timeline.take(underway.told))
                 timings = underway.task.result().timings
                 if timings is not None:
@@ -91,8 +95,9 @@ async def _line(
         await sending.write(encode(ElevenLabsTimedAudio(data, alignment, normalized)) + b"\n")
 
 
-def _told(speech: Speech) -> dict[str, str]:
-    return {MODEL_HEADER: speech.targets[0].id}
+def _told(model: str) -> dict[str, str]:
+    """The header with the model, whose name may be the caller's own where any is passed on."""
+    return {MODEL_HEADER: _NO_HEADER.sub(lambda match: quote(match[0]), model)}
 
 
 def _timings(result: SpeechResult, data: bytes) -> ElevenLabsTimedAudio:
