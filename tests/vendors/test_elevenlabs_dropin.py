@@ -84,6 +84,26 @@ async def test_a_vendor_that_is_elevenlabs_is_asked_what_the_sdk_asked(tmp_path:
     }
 
 
+async def test_a_break_in_the_text_is_a_pause_whoever_speaks(tmp_path: Path) -> None:
+    text = 'The herald spoke. <break time="1.5s" /> He left; 2 < 3.'
+    async with open_door(tmp_path) as door:
+        answers = [
+            await door.client.post(
+                f"/elevenlabs/v1/text-to-speech/narrator/with-timestamps?output_format=pcm_{rate}",
+                json={"text": text, "model_id": model},
+            )
+            for model, rate in [(MODEL_OF["elevenlabs"], 24_000), ("piper/en_US-joe-medium", 8_000)]
+        ]
+        said = [one.json()["text"] for one in door.said("elevenlabs")]
+    assert sorted(said) == ["He left; 2 < 3.", "The herald spoke."]
+    for answer in answers:
+        alignment = answer.json()["alignment"]
+        assert "".join(alignment["characters"]) == text
+        times = alignment["character_end_times_seconds"]
+        assert times[text.index("He") + 1] - times[text.index("spoke") + 4] > 1.2
+        assert "break" not in "".join(answer.json()["normalized_alignment"]["characters"])
+
+
 async def test_what_stands_around_a_text_stands_around_all_of_its_parts(tmp_path: Path) -> None:
     options = {"elevenlabs": "max_segment_chars = 40"}
     async with (
