@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from typing import TypeVar
 from urllib.parse import quote
 
 from starlette.types import ASGIApp
@@ -25,6 +26,9 @@ from stentor.synthesis.values import Speech
 
 MODEL_HEADER = "x-stentor-model"
 SAMPLE_BYTES = 2
+
+T = TypeVar("T")
+_New = tuple[Alignment | None, Alignment | None]
 _NO_HEADER = re.compile(r"[^!-~]")
 
 
@@ -59,10 +63,10 @@ def timed_stream(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: 
                     if not sending.started:
                         headers = growing_headers("application/x-ndjson")
                         await sending.start(headers | _told(hearing.model))
-                    await _line(sending, data, timeline.take(underway.told))
+                    await _line(sending, data, timeline.take, underway.told)
                 timings = underway.task.result().timings
                 if timings is not None:
-                    await _line(sending, b"", timeline.rest(timings))
+                    await _line(sending, b"", timeline.rest, timings)
             except SpeechError:
                 if sending.started:
                     raise Cut from None
@@ -86,13 +90,18 @@ async def _whole_samples(hearing: Hearing) -> AsyncIterator[bytes]:
         yield rest
 
 
-async def _line(
-    sending: Sending, data: bytes, new: tuple[Alignment | None, Alignment | None]
-) -> None:
+async def _line(sending: Sending, data: bytes, new: Callable[[T], _New], of: T) -> None:
     """Send a document, unless there is nothing to tell."""
-    alignment, normalized = map(_in_seconds, new)
-    if data or alignment is not None or normalized is not None:
-        await sending.write(encode(ElevenLabsTimedAudio(data, alignment, normalized)) + b"\n")
+
+    def document() -> bytes:
+        alignment, normalized = map(_in_seconds, new(of))
+        if not data and alignment is None and normalized is None:
+            return b""
+        return encode(ElevenLabsTimedAudio(data, alignment, normalized)) + b"\n"
+
+    # All of a long text's characters may be new at once.
+    if line := await asyncio.to_thread(document):
+        await sending.write(line)
 
 
 def _told(model: str) -> dict[str, str]:
