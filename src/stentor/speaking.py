@@ -10,14 +10,14 @@ from typing import Any
 
 import uuid_utils
 
-from stentor.contract import Progress, ResponseFormat
+from stentor.contract import Progress
 from stentor.engines.base import Flow
 from stentor.engines.speaker import Engines
 from stentor.jobs.feed import JobFeed, Live
 from stentor.routing.attempts import AttemptLog
 from stentor.routing.caller import Caller, Order
 from stentor.routing.takes import FileSink, Take
-from stentor.routing.targets import RemoteTarget
+from stentor.routing.targets import RemoteTarget, Target
 from stentor.shielded import shielded
 from stentor.synthesis.direct import DirectSpeaker
 from stentor.synthesis.files import remove_all
@@ -37,22 +37,25 @@ class Underway:
         task: the rendering; `SpeechError` when it failed.
         heard: whether bytes have left the server. To be set before they do: from then on, no
             vendor is asked anew, nor another target.
+        target: who speaks, or would if nothing has been heard yet.
         told: what was said so far, and when, where timings are wanted; in the order of the text.
         broken: whether the rendering was stopped because what was heard has no continuation.
     """
 
     task: asyncio.Task[Rendered]
 
-    def __init__(
-        self, id_: str, response_format: ResponseFormat, feed: JobFeed, log: AttemptLog
-    ) -> None:
+    def __init__(self, id_: str, speech: Speech, feed: JobFeed, log: AttemptLog) -> None:
         self.id = id_
         self.log = log
+        self.target: Target = speech.targets[0]
         self.heard = False
         self.told: list[Told] = []
         self.broken = False
-        self._format = response_format
+        self._format = speech.response_format
         self._feed = feed
+
+    def on_target(self, target: Target) -> None:
+        self.target = target
 
     def on_audio(self, path: Path, generation: int) -> None:
         self._feed.set_live(self.id, Live(path, generation, self._format))
@@ -145,7 +148,7 @@ class Speaking:
             there: what the first target spoke already, of its one call.
         """
         log = AttemptLog() if log is None else log
-        underway = Underway(flow.job, speech.response_format, self._feed, log)
+        underway = Underway(flow.job, speech, self._feed, log)
         path = self._spool / flow.job
         speaker = DirectSpeaker(self._engines, self._caller, flow, self._spool, underway, there)
         task = underway.task = asyncio.create_task(
@@ -157,6 +160,7 @@ class Speaking:
                 log=underway.log,
                 hurried=True,
                 on_told=underway.told.append if speech.request.with_timestamps else None,
+                on_target=underway.on_target,
             ),
             name=flow.job,
         )

@@ -21,7 +21,11 @@ from stentor.audio.form import AudioForm
 from stentor.contract import STREAM_FORMATS, ResponseFormat
 from stentor.engines.base import Flow, Spoken, Utterance
 from stentor.engines.pool import EnginePool
+from stentor.gateway import Gateway
+from stentor.http.socket import playback, session
 from stentor.http.socket.session import Session
+from stentor.requests import StoredRequest
+from stentor.synthesis.values import Speech
 from support import DEADLINE_S, MODEL, story
 
 RATES = {"pcm": 24_000, "ulaw": 8_000, "alaw": 8_000}
@@ -127,6 +131,26 @@ async def test_a_flush_with_nothing_to_speak_is_answered(scene: Scene) -> None:
         await talk.send("flush")
         assert (await talk.until("flushed"))["audio_ms"] == 0
         assert (await talk.end())["usage"] == {"input_chars": 0, "audio_seconds": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"emoji": "drop"}, "😊"),
+        ({"input_type": "markdown"}, "![](herald.png)"),
+        ({"input_type": "markdown"}, "```python\nx = 1\n```"),
+    ],
+)
+async def test_a_sentence_of_which_nothing_is_read_is_passed_over(
+    scene: Scene, fields: dict[str, str], text: str
+) -> None:
+    async with talking(scene.port, **fields) as talk:
+        await talk.text(text)
+        await talk.send("flush")
+        assert (await talk.until("flushed"))["audio_ms"] == 0
+        await talk.text("\n\nThat was it.")
+        await talk.end()
+        assert talk.sentences == ["\n\nThat was it."]
 
 
 @pytest.mark.parametrize("response_format", STREAM_FORMATS)
@@ -381,6 +405,7 @@ async def test_a_key_comes_in_a_header_or_in_the_first_message(
     [
         ("https://example.com", True),
         ("null", True),
+        ("http://[broken", True),
         ("http://localhost:3000", False),
         ("http://[::1]:3000", False),
     ],
@@ -416,6 +441,25 @@ async def test_limits_are_told_and_what_was_taken_is_spoken(tmp_path: Path) -> N
         assert (await talk.until("error"))["error"]["code"] == "session_too_long"
         await talk.end()
         assert talk.sentences == ["This is taken."]
+
+
+async def test_no_more_flushes_are_taken_than_somebody_waits_for(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    voice = Held(monkeypatch, free=0)
+    monkeypatch.setattr(session, "MAX_WAITING_FLUSHES", 3)
+    async with talking(scene.port) as talk:
+        await talk.text("This comes first.")
+        for _ in range(4):
+            await talk.send("flush")
+        error = await talk.until("error")
+        assert (error["status_code"], error["error"]["code"]) == (429, "too_much_waiting")
+        voice.let_go.set()
+        for _ in range(3):
+            await talk.until("flushed")
+        await talk.send("flush")
+        await talk.until("flushed")
+        await talk.end()
 
 
 async def test_a_message_that_is_too_large_ends_the_connection(tmp_path: Path) -> None:
@@ -476,6 +520,26 @@ async def test_a_sentence_that_fails_is_told_and_the_next_is_spoken(
             0,
             18,
         )
+        assert "secret" not in json.dumps(error)
+        await talk.end()
+        assert talk.sentences == ["This is not."]
+
+
+async def test_a_sentence_that_cannot_even_be_begun_is_told_and_the_next_is_spoken(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = playback.checked
+
+    def broken(gateway: Gateway, stored: StoredRequest, *rest: Any) -> Speech:
+        if "secret" in stored.speech.input:
+            raise RecursionError(stored.speech.input)
+        return begin(gateway, stored, *rest)
+
+    monkeypatch.setattr(playback, "checked", broken)
+    async with talking(scene.port) as talk:
+        await talk.text("This is a secret. This is not.")
+        error = await talk.until("error")
+        assert (error["error"]["code"], error["char_end"]) == ("internal_error", 18)
         assert "secret" not in json.dumps(error)
         await talk.end()
         assert talk.sentences == ["This is not."]

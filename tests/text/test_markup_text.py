@@ -1,6 +1,8 @@
 """Plain text, what is taken for it, and phonemes in it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stentor.errors import SpeechError
 from stentor.text.markup.detect import detect
@@ -83,3 +85,33 @@ def test_half_a_surrogate_pair_is_refused_with_its_place(kind: str) -> None:
 def test_a_range_outside_of_the_text_is_an_error() -> None:
     with pytest.raises(ValueError, match="not in a text of 2"):
         read_markup("ab").source_span(1, 3)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["One two.", " ", "\n\n", "<b>", '<break time="1.5s" />', "<break time='200ms'>"]
+        )
+    )
+)
+def test_a_pause_is_taken_out_and_all_else_keeps_its_place(pieces: list[str]) -> None:
+    source = "".join(pieces)
+    marked = read_markup(source)
+    pauses = [one for one in pieces if one.startswith("<break")]
+    assert marked.text == "".join(one for one in pieces if one not in pauses)
+    assert [one.ms for one in marked.breaks] == [1500 if "1.5" in one else 200 for one in pauses]
+    for place in range(len(marked.text)):
+        start, end = marked.source_span(place, place + 1)
+        assert source[start:end] == marked.text[place]
+    offsets = [one.offset for one in marked.breaks]
+    assert offsets == sorted(offsets)
+
+
+@pytest.mark.parametrize("text", ['<break time="long"/>', "<break/>", "<break time=1s>", "<break"])
+def test_a_break_that_tells_no_time_is_text(text: str) -> None:
+    assert read_markup(text).text == text
+
+
+def test_in_what_is_said_to_be_text_a_break_is_text() -> None:
+    text = 'Write <break time="1s"/> for a pause.'
+    assert read_markup(text, "text").text == text

@@ -18,6 +18,7 @@ from elevenlabs.types import VoiceSettings
 from stentor.audio.decode import decode
 from stentor.audio.form import AudioForm
 from upstream.sound import SECONDS_PER_CHARACTER, Tones
+from vendors_support import MODELS as MODEL_OF
 from vendors_support import Door, open_door
 
 TEXT = "The herald had the voice of fifty men."
@@ -83,6 +84,26 @@ async def test_a_vendor_that_is_elevenlabs_is_asked_what_the_sdk_asked(tmp_path:
     }
 
 
+async def test_a_break_in_the_text_is_a_pause_whoever_speaks(tmp_path: Path) -> None:
+    text = 'The herald spoke. <break time="1.5s" /> He left; 2 < 3.'
+    async with open_door(tmp_path) as door:
+        answers = [
+            await door.client.post(
+                f"/elevenlabs/v1/text-to-speech/narrator/with-timestamps?output_format=pcm_{rate}",
+                json={"text": text, "model_id": model},
+            )
+            for model, rate in [(MODEL_OF["elevenlabs"], 24_000), ("piper/en_US-joe-medium", 8_000)]
+        ]
+        said = [one.json()["text"] for one in door.said("elevenlabs")]
+    assert sorted(said) == ["He left; 2 < 3.", "The herald spoke."]
+    for answer in answers:
+        alignment = answer.json()["alignment"]
+        assert "".join(alignment["characters"]) == text
+        times = alignment["character_end_times_seconds"]
+        assert times[text.index("He") + 1] - times[text.index("spoke") + 4] > 1.2
+        assert "break" not in "".join(answer.json()["normalized_alignment"]["characters"])
+
+
 async def test_what_stands_around_a_text_stands_around_all_of_its_parts(tmp_path: Path) -> None:
     options = {"elevenlabs": "max_segment_chars = 40"}
     async with (
@@ -115,6 +136,40 @@ async def test_who_speaks_is_who_has_the_voice(tmp_path: Path, voice: str, model
         )
     assert answer.status_code == 200, answer.text
     assert answer.headers["x-stentor-model"] == model
+
+
+@pytest.mark.parametrize(
+    "path", ["", "?output_format=pcm_16000", "/with-timestamps", "/stream/with-timestamps"]
+)
+async def test_where_another_model_stands_in_the_answer_says_so(tmp_path: Path, path: str) -> None:
+    async with open_door(tmp_path, ["elevenlabs"], options={"elevenlabs": "retries = 0"}) as door:
+        door.vendors["elevenlabs"].faults = ["server"]
+        body = {"text": TEXT, "model_id": "eleven_v3", "fallbacks": ["piper/en_US-joe-medium"]}
+        answer = await door.client.post(f"/elevenlabs/v1/text-to-speech/narrator{path}", json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-stentor-model"] == "piper/en_US-joe-medium"
+
+
+async def test_the_vendor_that_stands_in_for_another_is_told_of_a_passed_on_answer(
+    tmp_path: Path,
+) -> None:
+    async with open_door(tmp_path, options={"openai": "retries = 0"}) as door:
+        door.vendors["openai"].faults = ["server"]
+        body = {"text": TEXT, "model_id": MODEL_OF["openai"], "fallbacks": [MODEL_OF["elevenlabs"]]}
+        answer = await door.client.post("/elevenlabs/v1/text-to-speech/narrator", json=body)
+    assert answer.headers["x-stentor-model"] == MODEL_OF["elevenlabs"]
+
+
+@pytest.mark.parametrize("path", ["", "?output_format=pcm_16000"])
+async def test_a_models_name_is_never_more_than_one_header(tmp_path: Path, path: str) -> None:
+    async with open_door(tmp_path, ["openai"]) as door:
+        answer = await door.client.post(
+            f"/elevenlabs/v1/text-to-speech/onyx{path}",
+            json={"text": TEXT, "model_id": "openai/tts\r\nx-other: 1 ü€"},
+        )
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-stentor-model"] == "openai/tts%0D%0Ax-other:%201%20%C3%BC%E2%82%AC"
+    assert "x-other" not in answer.headers
 
 
 async def test_an_alias_that_is_called_as_elevenlabs_model_stands_for_it(tmp_path: Path) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from types import MappingProxyType
 from typing import BinaryIO
 
 import msgspec
@@ -36,6 +35,9 @@ from stentor.routing.attempts import AttemptLog
 from stentor.speaking import Underway
 from stentor.synthesis.relay import Broken, Remainder
 from stentor.synthesis.values import Rendered, Speech
+
+Headers = Callable[[str], Mapping[str, str]]
+"""What to say, beside the audio, of the model that speaks, which is `provider/model`."""
 
 
 class SpeechApi:
@@ -71,7 +73,7 @@ def answer(
     stored: StoredRequest,
     speech: Speech,
     flow: Flow,
-    more_headers: Mapping[str, str] = MappingProxyType({}),
+    more_headers: Headers = lambda _: {},
 ) -> ASGIApp:
     """Answer once there is something to hear, so that until then a failure has its own status.
 
@@ -115,14 +117,15 @@ async def _relay(
     flow: Flow,
     log: AttemptLog,
     sending: Sending,
-    more_headers: Mapping[str, str],
+    more_headers: Headers,
 ) -> Remainder | None:
     """Let a vendor's bytes be the answer; what is left to do if they cannot be."""
 
     async def write(data: bytes) -> None:
         if not sending.started:
             headers = growing_headers(CONTENT_TYPES[speech.response_format])
-            await sending.start({**headers, **more_headers})
+            assert log.calling is not None
+            await sending.start({**headers, **more_headers(log.calling)})
         await sending.write(data)
 
     try:
@@ -149,6 +152,11 @@ class Hearing:
     @property
     def content_type(self) -> str:
         return CONTENT_TYPES[self._stored.speech.response_format or "mp3"]
+
+    @property
+    def model(self) -> str:
+        """Who speaks, as `provider/model`."""
+        return self._underway.target.id
 
     @property
     def size_bytes(self) -> int | None:
@@ -258,12 +266,12 @@ class Hearing:
         )
 
 
-async def _send_audio(sending: Sending, voice: Hearing, more_headers: Mapping[str, str]) -> None:
+async def _send_audio(sending: Sending, voice: Hearing, more_headers: Headers) -> None:
     try:
         async with aclosing(voice.audio()) as pieces:
             async for piece in pieces:
                 if not sending.started:
-                    await sending.start({**_headers(voice), **more_headers})
+                    await sending.start({**_headers(voice), **more_headers(voice.model)})
                 await sending.write(piece)
     except SpeechError:
         if sending.started:

@@ -75,8 +75,8 @@ class Sending:
         Raises:
             Cut: the request was a HEAD, and this was all that it asked for.
         """
-        self.started = True
         raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+        self.started = True
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
         if self._scope["method"] == "HEAD":
             await self.end()

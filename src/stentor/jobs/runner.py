@@ -85,6 +85,7 @@ class JobRunner:
         self._probation = Probation()
         self._draining = False
         self._reserved = 0
+        self._closed = False
         # Whether a job may wait for a place that becomes free.
         self._may_wait = True
 
@@ -111,6 +112,7 @@ class JobRunner:
 
     async def close(self) -> None:
         """Stop, and give unfinished jobs back to the queue."""
+        self._closed = True
         await _cancel(self._loops)
         await _cancel(list(self._running.values()))
         try:
@@ -136,7 +138,7 @@ class JobRunner:
             QueueFull, JobExists, StoreFull, StoreClosed: it was not stored.
         """
         places = self._concurrency - (len(self._running) - len(self._express)) - self._reserved
-        if places <= 0 or self._draining or self._guard.full:
+        if places <= 0 or self._closed or self._draining or self._guard.full:
             await self._store.submit(job, queue_limit=queue_limit)
             self._may_wait = True
             self.notify()

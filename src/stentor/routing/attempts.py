@@ -17,11 +17,15 @@ class AttemptLog:
 
     Args:
         whole: the log that this one is a part of.
+
+    Attributes:
+        calling: the model, as `provider/model`, that was called last; None before the first call.
     """
 
     def __init__(self, whole: AttemptLog | None = None) -> None:
         self._entries: list[Attempt] = []
         self._whole = whole
+        self.calling: str | None = None
 
     def add(self, attempt: Attempt) -> None:
         """Add an attempt, or count it."""

@@ -138,6 +138,7 @@ class Caller:
         effort = Effort(order.account, order.script.model, order.budget, self._clock)
         before = order.log.calls
         answered: ProviderError | None = None
+        order.log.calling = f"{order.account.name}/{order.script.model}"
         try:
             try:
                 return await self._call(order, sink, effort)

@@ -25,7 +25,7 @@ from stentor.contract import Progress, ResponseFormat
 from stentor.errors import SpeechError
 from stentor.providers.faults import ProviderError
 from stentor.routing.attempts import AttemptLog
-from stentor.routing.targets import LocalTarget
+from stentor.routing.targets import LocalTarget, Target
 from stentor.shielded import shielded
 from stentor.synthesis.failures import Part, PartFailed
 from stentor.synthesis.files import copied
@@ -86,6 +86,7 @@ class Synthesizer:
         log: AttemptLog | None = None,
         hurried: bool = False,
         on_told: Callable[[Told], None] | None = None,
+        on_target: Callable[[Target], None] | None = None,
     ) -> Rendered:
         """Speak the whole text into a new file.
 
@@ -101,6 +102,7 @@ class Synthesizer:
                 divided so far.
             on_told: hears what is said when, as it gets into the file; after `listener.on_abort`,
                 from the start.
+            on_target: hears who is about to be tried.
 
         Raises:
             SpeechError: the text holds nothing to speak, or no target could speak it.
@@ -111,6 +113,8 @@ class Synthesizer:
         first_error: SpeechError | None = None
         for number, target in enumerate(speech.targets):
             started = time.monotonic()
+            if on_target is not None:
+                on_target(target)
             own = path.with_name(f"{path.name}.{number}") if number else path
             rendering = Rendering(
                 speech, number, own, speaker, listener, log, self._rules, hurried, on_told
@@ -295,7 +299,7 @@ async def _due(ahead: deque[asyncio.Task[list[Voiced]]]) -> list[Voiced]:
 def _is_heard_early(speech: Speech) -> bool:
     """Whether the file of a request can be played while it is made."""
     request = speech.request
-    return not (request.loudness or request.with_timestamps or speech.response_format == "m4b")
+    return not (request.loudness or speech.response_format == "m4b")
 
 
 def _pcm(rendering: Rendering, voiced: Voiced) -> tuple[Pcm, tuple[str, ...]]:

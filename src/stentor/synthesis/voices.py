@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -158,11 +158,7 @@ class LocalVoice:
     def _rest(self, text: Reading, cast: Cast, number: int, start: int) -> Parts:
         """What comes after so many parts, which end at this character."""
         rest = self.divide(Reading(text.text[start:]), cast)
-        moved = [
-            replace(part, index=part.index + number, start=part.start + start, end=part.end + start)
-            for part in rest.parts
-            if isinstance(part, Segment)
-        ]
+        moved = [one.moved(number, start) for one in rest.parts if isinstance(one, Segment)]
         return Parts(moved, rest.warnings)
 
     def divide(self, text: Reading, cast: Cast) -> Parts:

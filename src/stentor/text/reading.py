@@ -101,7 +101,7 @@ def read(source: str, input_type: InputType = "auto", language: str = "en") -> R
         one for one in (said_as(mark, marked.text, language) for mark in marked.say_as) if one
     ]
     given = merged([one for one in marked.rewrites if one.phonemes is not None], hinted)
-    plain = marked.kind == "text"
+    plain = marked.kind == "text" and not marked.breaks
     if not said:
         return Reading(
             marked.text,

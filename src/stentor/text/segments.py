@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from stentor.text.breaks import Break
 from stentor.text.markup.marked import BreakMark, Style
@@ -47,18 +47,38 @@ class Segment:
             return self.start + start, self.start + end
         return self.origin.span(start, end)
 
+    def moved(self, index: int, characters: int) -> Segment:
+        """The segment as one of a longer text, with so many segments and characters before it."""
+        origin = self.origin
+        return replace(
+            self,
+            index=self.index + index,
+            start=self.start + characters,
+            end=self.end + characters,
+            origin=origin and replace(origin, shift=origin.shift + characters),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a segment's text came from: `passage.text` from `offset` on, as it is said."""
+    """Where a segment's text came from: `passage.text` from `offset` on, as it is said.
+
+    Attributes:
+        shift: where what was read begins, in characters of the caller's text.
+    """
 
     reading: Reading
     passage: Spanned
     offset: int
     said: Said
+    shift: int = 0
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The range of the caller's text that the non-empty range `[start, end)` came from."""
+        first, last = self._read(start, end)
+        return first + self.shift, last + self.shift
+
+    def _read(self, start: int, end: int) -> tuple[int, int]:
         if self.said.rewritten is not None:
             start, end = self.said.rewritten.span(start, end)
         if start < end:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from typing import TypeVar
+from urllib.parse import quote
 
 from starlette.types import ASGIApp
 
@@ -24,10 +27,14 @@ from stentor.synthesis.values import Speech
 MODEL_HEADER = "x-stentor-model"
 SAMPLE_BYTES = 2
 
+T = TypeVar("T")
+_New = tuple[Alignment | None, Alignment | None]
+_NO_HEADER = re.compile(r"[^!-~]")
+
 
 def audio(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow) -> ASGIApp:
     """The bytes, as they are made."""
-    return answer(gateway, stored, speech, flow, _told(speech))
+    return answer(gateway, stored, speech, flow, _told)
 
 
 def timed(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow) -> ASGIApp:
@@ -35,9 +42,10 @@ def timed(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow) -
 
     async def make(sending: Sending) -> None:
         async with gateway.speaking.speak(speech, flow) as underway:
-            result = await Hearing(gateway, stored, underway).complete()
+            hearing = Hearing(gateway, stored, underway)
+            result = await hearing.complete()
             document = await asyncio.to_thread(_timings, result, result.audio or b"")
-            headers = {MODEL_HEADER: result.extra_fields.model_used}
+            headers = _told(hearing.model)
             await sending.instead(json_response(document, headers=headers))
 
     return streamed(make)
@@ -54,11 +62,11 @@ def timed_stream(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: 
                 async for data in _whole_samples(hearing):
                     if not sending.started:
                         headers = growing_headers("application/x-ndjson")
-                        await sending.start(headers | _told(speech))
-                    await _line(sending, data, timeline.take(underway.told))
+                        await sending.start(headers | _told(hearing.model))
+                    await _line(sending, data, timeline.take, underway.told)
                 timings = underway.task.result().timings
                 if timings is not None:
-                    await _line(sending, b"", timeline.rest(timings))
+                    await _line(sending, b"", timeline.rest, timings)
             except SpeechError:
                 if sending.started:
                     raise Cut from None
@@ -82,17 +90,23 @@ async def _whole_samples(hearing: Hearing) -> AsyncIterator[bytes]:
         yield rest
 
 
-async def _line(
-    sending: Sending, data: bytes, new: tuple[Alignment | None, Alignment | None]
-) -> None:
+async def _line(sending: Sending, data: bytes, new: Callable[[T], _New], of: T) -> None:
     """Send a document, unless there is nothing to tell."""
-    alignment, normalized = map(_in_seconds, new)
-    if data or alignment is not None or normalized is not None:
-        await sending.write(encode(ElevenLabsTimedAudio(data, alignment, normalized)) + b"\n")
+
+    def document() -> bytes:
+        alignment, normalized = map(_in_seconds, new(of))
+        if not data and alignment is None and normalized is None:
+            return b""
+        return encode(ElevenLabsTimedAudio(data, alignment, normalized)) + b"\n"
+
+    # All of a long text's characters may be new at once.
+    if line := await asyncio.to_thread(document):
+        await sending.write(line)
 
 
-def _told(speech: Speech) -> dict[str, str]:
-    return {MODEL_HEADER: speech.targets[0].id}
+def _told(model: str) -> dict[str, str]:
+    """The header with the model, whose name may be the caller's own where any is passed on."""
+    return {MODEL_HEADER: _NO_HEADER.sub(lambda match: quote(match[0]), model)}
 
 
 def _timings(result: SpeechResult, data: bytes) -> ElevenLabsTimedAudio:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -124,9 +125,10 @@ def _refuse_other_sites(headers: Mapping[str, str]) -> None:
     origin = headers.get("origin")
     if origin is None:
         return
-    site = urlsplit(origin)
-    if site.netloc == headers.get("host") or _is_this_machine(site.hostname or ""):
-        return
+    with suppress(ValueError):
+        site = urlsplit(origin)
+        if site.netloc == headers.get("host") or _is_this_machine(site.hostname or ""):
+            return
     raise SpeechError(
         403,
         "other_site",

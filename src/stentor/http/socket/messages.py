@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from stentor.contract import STREAM_FORMATS
 from stentor.errors import SpeechError, invalid
-from stentor.requests import StoredRequest, parse
+from stentor.requests import StoredRequest, from_fields
 
 Transport = Literal["binary", "json"]
 
@@ -83,7 +83,7 @@ def read_start(data: str | bytes) -> Start:
     transport = fields.pop("audio", "binary")
     if transport not in get_args(Transport):
         raise invalid('audio: expected "binary" or "json"', param="audio")
-    stored = parse(msgspec.json.encode(fields | {"input": ""}))
+    stored = from_fields(fields | {"input": ""})
     return Start(StoredRequest(_for_pieces(stored), stored.extra_params), transport, api_key)
 
 

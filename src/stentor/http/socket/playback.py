@@ -106,7 +106,7 @@ class _Begun:
     stored: StoredRequest
     stack: AsyncExitStack
     underway: Underway | None = None
-    error: SpeechError | None = None
+    error: Exception | None = None
 
 
 class Playback:
@@ -144,11 +144,14 @@ class Playback:
         self._sound: Sound | None = None
         self._pause_ms = 0
         self.waiting_chars = 0
+        self.waiting_flushes = 0
 
     def put(self, item: Sentence | FlushMark | EndMark) -> None:
         """Say what comes next."""
         if isinstance(item, Sentence):
             self.waiting_chars += len(item.text)
+        elif isinstance(item, FlushMark):
+            self.waiting_flushes += 1
         self._left += 1
         self._inbox.put_nowait(item)
 
@@ -164,6 +167,7 @@ class Playback:
                 if isinstance(item, FlushMark):
                     await self._settle()
                     await self._tell(Flushed(item.char_end, self._account.sent_ms))
+                    self.waiting_flushes -= 1
                 else:
                     await self._speak(item)
                     self.waiting_chars -= len(item.sentence.text)
@@ -204,11 +208,11 @@ class Playback:
             if gateway.guard.full:
                 raise storage_full()
             speech = checked(gateway, begun.stored, manner.lexicons, manner.id)
-        except SpeechError as error:
+            flow = Flow(manner.owner, f"speech-{uuid4().hex}", manner.priority)
+            speaking = gateway.speaking.speak(speech, flow)
+            begun.underway = await begun.stack.enter_async_context(speaking)
+        except Exception as error:
             begun.error = error
-            return
-        flow = Flow(manner.owner, f"speech-{uuid4().hex}", manner.priority)
-        begun.underway = await begun.stack.enter_async_context(gateway.speaking.speak(speech, flow))
 
     async def _leave(self, begun: _Begun) -> None:
         if begun.underway is not None:
@@ -230,7 +234,7 @@ class Playback:
                 # Whatever the encoder has written since, it is not sound any more.
                 broken, self._sound = self._sound, None
                 await self._in_thread(broken.abort)
-            if not self._gateway.feed.closing:
+            if not (self._gateway.feed.closing or _has_nothing_to_speak(error)):
                 shown = as_speech_error(error, PATH)
                 await self._tell(Failed.of(shown, (sentence.start, sentence.end)))
         except BaseException:
@@ -346,6 +350,11 @@ class Playback:
 
     async def _in_thread(self, function: Callable[..., T], *args: object) -> T:
         return await shielded(asyncio.to_thread(function, *args))
+
+
+def _has_nothing_to_speak(error: Exception) -> bool:
+    """Whether all of a sentence was markup, say, which is no fault of anybody's."""
+    return isinstance(error, SpeechError) and error.code == "nothing_to_speak"
 
 
 def _length_ms(underway: Underway | None) -> float | None:

@@ -13,9 +13,9 @@ PING_INTERVAL_S = 20
 def websocket_protocol(**kwargs: Any) -> asyncio.Protocol:
     """WebSockets on a connection."""
     # 40 ms and 0.8 MB, which only who uses it shall pay.
-    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+    from stentor.http.socket.connection import Connection
 
-    protocol = WebSocketsSansIOProtocol(**kwargs)
+    protocol = Connection(**kwargs)
     # It would log what is sent: keys, and texts that nobody but their caller may see.
     protocol.conn.debug = False
     return protocol

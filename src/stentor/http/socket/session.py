@@ -35,6 +35,7 @@ from stentor.http.socket.sentences import Sentence, SentenceBuffer
 RATE = 24_000
 LARGE_PIECE_CHARS = 2000
 CLOSE_TIMEOUT_S = 5
+MAX_WAITING_FLUSHES = 1000
 
 NORMAL, POLICY, FAILED, RESTARTING, TRY_LATER = 1000, 1008, 1011, 1012, 1013
 
@@ -127,6 +128,8 @@ class Session:
         elif isinstance(message, Text):
             await self._take(message.text)
         else:
+            if isinstance(message, Flush):
+                self._refuse_if_many_wait()
             self._put(self._buffer.flush())
             if isinstance(message, Flush):
                 self._playback.put(FlushMark(self._buffer.end))
@@ -160,6 +163,16 @@ class Session:
             found = buffer.add(piece)
         for sentence in found:
             self._put(sentence)
+
+    def _refuse_if_many_wait(self) -> None:
+        if self._playback.waiting_flushes >= MAX_WAITING_FLUSHES:
+            raise SpeechError(
+                429,
+                "too_much_waiting",
+                f"flush: {MAX_WAITING_FLUSHES} of them wait for what is to be spoken before them; "
+                "this one was not taken",
+                param="type",
+            )
 
     def _put(self, sentence: Sentence | None) -> None:
         if sentence is not None:

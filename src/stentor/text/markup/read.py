@@ -9,6 +9,7 @@ from stentor.errors import invalid
 from stentor.text.characters import find_surrogate
 from stentor.text.markup.detect import detect
 from stentor.text.markup.marked import Marked, Spans
+from stentor.text.markup.pauses import read_pauses
 from stentor.text.markup.phonemes import inline_phonemes
 from stentor.text.rewrites import merged
 
@@ -31,7 +32,9 @@ def read_markup(source: str, input_type: InputType = "auto") -> Marked:
             param="input",
             code="invalid_text",
         )
-    marked = _read(source, detect(source) if input_type == "auto" else input_type)
+    kind = detect(source) if input_type == "auto" else input_type
+    marked = read_pauses(source) if input_type == "auto" and kind == "text" else None
+    marked = marked or _read(source, kind)
     inline = inline_phonemes(marked.text)
     if not inline:
         return marked
