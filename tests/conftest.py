@@ -31,6 +31,6 @@ def very_small_numbers() -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("server"))
+    running = Server(tmp_path_factory.mktemp("server"), STENTOR_ENGINES_WORKERS="2")
     yield running
     running.stop()

@@ -26,7 +26,7 @@ STENTOR = (sys.executable, "-m", "stentor")
 
 
 class Server:
-    """`stentor serve` as a child process."""
+    """`stentor serve` as a child process, with one engine unless a test wants more."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
-                env=clean | environ,
+                env=clean | {"STENTOR_ENGINES_WORKERS": "1"} | environ,
             )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -72,6 +72,16 @@ class Server:
             time.sleep(0.02)
         raise AssertionError(f"job {job_id} did not end")
 
+    def until_spoken(self, job_id: str, segments: int = 1) -> None:
+        """Poll until so many of the job's segments are spoken."""
+        deadline = time.monotonic() + DEADLINE_S
+        while time.monotonic() < deadline:
+            progress = self.client.get(f"{JOBS}/{job_id}").json()["progress"]
+            if progress["segments_done"] >= segments:
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"job {job_id} was not spoken")
+
     def speak(self, **fields: Any) -> bytes:
         """Submit, wait, fetch the audio."""
         job = self.finish(self.submit(**fields)["id"])
@@ -94,9 +104,12 @@ _stories = count()
 
 
 def story(sentences: int) -> str:
-    """A text whose sentences are found in no cache: there are no two alike, here or elsewhere."""
+    """A text whose sentences are found in no cache: there are no two alike, here or elsewhere.
+
+    They are short, because a voice takes as much work as it speaks long.
+    """
     number = next(_stories)
-    return " ".join(f"This is sentence {n} of story {number}." for n in range(sentences))
+    return " ".join(f"Line {n} of {number}." for n in range(sentences))
 
 
 class Engine:
@@ -106,7 +119,7 @@ class Engine:
     small numbers, which hypothesis notices.
     """
 
-    def __init__(self, model: EngineModel, threads: int = 2) -> None:
+    def __init__(self, model: EngineModel, threads: int = 1) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "stentor.engines.worker"],
             stdin=subprocess.PIPE,
