@@ -79,9 +79,7 @@ def natural(joe: Engine) -> float:
 
 
 @pytest.mark.parametrize("speed", [0.25, 0.5, 0.75, 1.5, 2.0, 4.0])
-def test_the_speaking_rate_is_what_was_asked_for(
-    joe: Engine, natural: float, speed: float
-) -> None:
+def test_the_speaking_rate_is_what_was_asked_for(joe: Engine, natural: float, speed: float) -> None:
     assert natural / seconds(joe, TWICE, speed) == pytest.approx(speed, rel=0.12)
 
 
