@@ -31,6 +31,10 @@ def very_small_numbers() -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("server"), STENTOR_ENGINES_WORKERS="2")
+    running = Server(
+        tmp_path_factory.mktemp("server"),
+        STENTOR_ENGINES_WORKERS="2",
+        STENTOR_ENGINES_PRELOAD="true",
+    )
     yield running
     running.stop()

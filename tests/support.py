@@ -23,10 +23,14 @@ JOBS = "/v1/async/audio/speech"
 MODEL = "piper/en_US-joe-medium"
 DEADLINE_S = 120
 STENTOR = (sys.executable, "-m", "stentor")
+ENGINES = {"STENTOR_ENGINES_WORKERS": "1", "STENTOR_ENGINES_PRELOAD": "false"}
 
 
 class Server:
-    """`stentor serve` as a child process, with one engine unless a test wants more."""
+    """`stentor serve` as a child process, with one engine unless a test wants more.
+
+    It starts at the first utterance, since many a test of a server's own wants none.
+    """
 
     def __init__(
         self,
@@ -44,7 +48,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
-                env=clean | {"STENTOR_ENGINES_WORKERS": "1"} | environ,
+                env=clean | ENGINES | environ,
             )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()

