@@ -21,13 +21,15 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 # FE_DFL_ENV of glibc's <fenv.h>.
 _DEFAULT_ENVIRONMENT = ctypes.c_void_p(-1)
+# Looked up once: the search starts processes.
+_MATHS = ctypes.CDLL(ctypes.util.find_library("m")) if sys.platform == "linux" else None
 
 
 @pytest.fixture(autouse=True)
 def very_small_numbers() -> None:
     """Networks that a test has run in this process make them zero, which hypothesis minds."""
-    if sys.platform == "linux":
-        ctypes.CDLL(ctypes.util.find_library("m")).fesetenv(_DEFAULT_ENVIRONMENT)
+    if _MATHS is not None:
+        _MATHS.fesetenv(_DEFAULT_ENVIRONMENT)
 
 
 @pytest.fixture(scope="session")

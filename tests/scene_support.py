@@ -28,6 +28,7 @@ from stentor.contract import (
     Usage,
     Word,
 )
+from stentor.engines import piper
 from stentor.errors import SpeechError
 from stentor.gateway import Gateway, open_gateway
 from stentor.http.app import build_app
@@ -39,6 +40,9 @@ from stentor.jobs.record import JobRecord, Outcome
 from support import DEADLINE_S, JOBS, request
 
 LEASE_MS = 60_000
+
+# The same networks are found again and again, and all of their files would be read for it.
+piper.find_durations = functools.cache(piper.find_durations)
 
 
 class Scene:
