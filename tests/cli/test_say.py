@@ -112,10 +112,10 @@ def test_a_file_is_spoken_as_its_ending_says(tmp_path: Path) -> None:
     done = stentor("say", "-f", str(tmp_path / "a.html"), "-o", str(path))
     assert done.returncode == 0, done.stderr
     assert duration(path) > 0.5
-    (tmp_path / "a.ssml").write_text("<speak>Too <break")
-    done = stentor("say", "-f", str(tmp_path / "a.ssml"), "-o", str(path))
+    (tmp_path / "a.html").write_text("<script>no</script>")
+    done = stentor("say", "-f", str(tmp_path / "a.html"), "-o", str(path))
     assert done.returncode == 1
-    assert "SSML" in done.stderr
+    assert "input is empty" in done.stderr
 
 
 def test_the_input_type_overrides_the_ending(tmp_path: Path) -> None:
