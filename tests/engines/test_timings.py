@@ -160,7 +160,8 @@ def bare(word: str) -> str:
     return re.sub(r"\W", "", word).lower()
 
 
-@pytest.mark.parametrize("speed", [0.3, 0.7, 1.4, 3.5])
+# Beyond 3 some pauses are too short to be seen as such.
+@pytest.mark.parametrize("speed", [0.3, 0.7, 1.4, 3])
 def test_times_follow_the_speaking_rate(joe: Engine, speed: float) -> None:
     text = PAUSED[1]
     errors = errors_ms(text, say(joe, text, speed=speed))
