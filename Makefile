@@ -13,8 +13,9 @@ serve: $(VENV)/.serve
 install: $(VENV)/.serve
 	@:
 
+# Hundreds of processes start: where bytecode is not kept, each would compile everything anew.
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .

@@ -23,10 +23,14 @@ JOBS = "/v1/async/audio/speech"
 MODEL = "piper/en_US-joe-medium"
 DEADLINE_S = 120
 STENTOR = (sys.executable, "-m", "stentor")
+ENGINES = {"STENTOR_ENGINES_WORKERS": "1", "STENTOR_ENGINES_PRELOAD": "false"}
 
 
 class Server:
-    """`stentor serve` as a child process."""
+    """`stentor serve` as a child process, with one engine unless a test wants more.
+
+    It starts at the first utterance, since many a test of a server's own wants none.
+    """
 
     def __init__(
         self,
@@ -44,14 +48,15 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
-                env=clean | environ,
+                env=clean | ENGINES | environ,
             )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         match = re.search(r"http://\S+", line)
         assert match, f"the server did not start: {line!r}"
         self.url = match.group()
-        self.client = httpx.Client(base_url=self.url, timeout=DEADLINE_S)
+        # Reading the system's certificates would take longer than most tests.
+        self.client = httpx.Client(base_url=self.url, timeout=DEADLINE_S, verify=False)
 
     def submit(self, headers: dict[str, str] | None = None, **fields: Any) -> dict[str, Any]:
         """Submit a job that must be accepted."""
@@ -71,6 +76,16 @@ class Server:
             assert response.status_code == 202, response.text
             time.sleep(0.02)
         raise AssertionError(f"job {job_id} did not end")
+
+    def until_spoken(self, job_id: str, segments: int = 1) -> None:
+        """Poll until so many of the job's segments are spoken."""
+        deadline = time.monotonic() + DEADLINE_S
+        while time.monotonic() < deadline:
+            progress = self.client.get(f"{JOBS}/{job_id}").json()["progress"]
+            if progress["segments_done"] >= segments:
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"job {job_id} was not spoken")
 
     def speak(self, **fields: Any) -> bytes:
         """Submit, wait, fetch the audio."""
@@ -94,9 +109,12 @@ _stories = count()
 
 
 def story(sentences: int) -> str:
-    """A text whose sentences are found in no cache: there are no two alike, here or elsewhere."""
+    """A text whose sentences are found in no cache: there are no two alike, here or elsewhere.
+
+    They are short, because a voice takes as much work as it speaks long.
+    """
     number = next(_stories)
-    return " ".join(f"This is sentence {n} of story {number}." for n in range(sentences))
+    return " ".join(f"Line {n} of {number}." for n in range(sentences))
 
 
 class Engine:
@@ -106,7 +124,7 @@ class Engine:
     small numbers, which hypothesis notices.
     """
 
-    def __init__(self, model: EngineModel, threads: int = 2) -> None:
+    def __init__(self, model: EngineModel, threads: int = 1) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "stentor.engines.worker"],
             stdin=subprocess.PIPE,

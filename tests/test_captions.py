@@ -418,4 +418,4 @@ def test_the_time_it_takes_is_in_proportion_to_the_words(unit: str) -> None:
         return time.process_time() - started
 
     seconds(1000)
-    assert seconds(80_000) < 8 * max(0.2, seconds(20_000))
+    assert seconds(40_000) < 8 * max(0.1, seconds(10_000))

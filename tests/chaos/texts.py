@@ -137,7 +137,7 @@ class _Engines:
         self._opened: list[Engine] = []
 
     def open(self) -> None:
-        self._own.engine = Engine(self._model, threads=1)
+        self._own.engine = Engine(self._model)
         self._opened.append(self._own.engine)
 
     def speak(self, number: int) -> Spoken:

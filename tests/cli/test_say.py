@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import zipfile
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import av
 import pytest
 
+from cli.here import stentor_here
 from support import STENTOR
 from upstream import elevenlabs
 from upstream.server import running
@@ -29,10 +31,17 @@ NAV = """<html><nav epub:type="toc"><a href="one.xhtml">THE HOLE</a>
 <a href="two.xhtml">Two &amp; last</a></nav></html>"""
 XHTML = 'xmlns="http://www.w3.org/1999/xhtml"'
 
+pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked")
+
 
 def stentor(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*STENTOR, *arguments], capture_output=True, text=True, input=text, timeout=120
+        [*STENTOR, *arguments],
+        capture_output=True,
+        text=True,
+        input=text,
+        timeout=120,
+        env=os.environ | {"STENTOR_ENGINES_WORKERS": "1"},
     )
 
 
@@ -70,11 +79,9 @@ def book(path: Path) -> None:
 
 def read(*arguments: str) -> list[str]:
     """The segments that `say` would speak."""
-    done = subprocess.run(
-        [*STENTOR, "text", *arguments], capture_output=True, text=True, timeout=120
-    )
+    done = stentor_here("text", *arguments)
     assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    return done.stdout.decode().splitlines()
 
 
 @pytest.mark.parametrize(
@@ -90,16 +97,25 @@ def read(*arguments: str) -> list[str]:
 def test_a_files_ending_says_what_it_is(
     tmp_path: Path, name: str, content: str, segments: list[str] | None
 ) -> None:
-    file, path = tmp_path / name, tmp_path / "out.wav"
+    file = tmp_path / name
     file.write_text(content)
     read_as = read("-f", str(file))
     if segments is None:
         assert "speak" in read_as[0]
     else:
         assert read_as == segments
-    done = stentor("say", "-f", str(file), "-o", str(path))
+
+
+def test_a_file_is_spoken_as_its_ending_says(tmp_path: Path) -> None:
+    path = tmp_path / "out.wav"
+    (tmp_path / "a.html").write_text("<h1>Title</h1><script>no</script>It is so.")
+    done = stentor("say", "-f", str(tmp_path / "a.html"), "-o", str(path))
     assert done.returncode == 0, done.stderr
     assert duration(path) > 0.5
+    (tmp_path / "a.html").write_text("<script>no</script>")
+    done = stentor("say", "-f", str(tmp_path / "a.html"), "-o", str(path))
+    assert done.returncode == 1
+    assert "input is empty" in done.stderr
 
 
 def test_the_input_type_overrides_the_ending(tmp_path: Path) -> None:
@@ -172,15 +188,28 @@ def test_telephony_is_a_byte_a_sample_at_8_khz(tmp_path: Path, ending: str) -> N
         (["say", "Hello", "-o", "missing/out.mp3"], "no folder"),
         (["say", "Hello", "-o", ".", "--format", "mp3"], "is a folder"),
         (["say", "Hello", "--speed", "9"], "0.25 to 4"),
-        (["say", "Hello", "--voice", "onyx"], "joe"),
         (["say", "-f", "missing.txt"], "missing.txt"),
-        (["say", "..."], "nothing"),
         (["say", "Hello", "--timestamps", "-o", "a.vtt", "--format", "mp3"], "of the captions"),
         (["say", "Hello", "--dictionary", "missing.pls"], "missing.pls"),
         (["say", "-f", "missing.epub"], "missing.epub"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(
+def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, arguments: list[str], says: str) -> None:
+    done = stentor_here(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert says in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["say", "Hello", "--voice", "onyx"], "joe"),
+        (["say", "..."], "nothing"),
+    ],
+)
+def test_what_cannot_be_spoken_is_said_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

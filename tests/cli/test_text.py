@@ -12,10 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cli.here import stentor_here
 from stentor.cli.preview import Previewer
 from stentor.config import load
 from stentor.errors import SpeechError
 from support import STENTOR
+
+pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked")
 
 PLS = (
     '<lexicon version="1.0" xmlns="http://www.w3.org/2005/01/pronunciation-lexicon" '
@@ -25,9 +28,7 @@ PLS = (
 
 
 def stentor(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [*STENTOR, "text", *arguments], capture_output=True, input=stdin, timeout=120
-    )
+    return stentor_here("text", *arguments, stdin=stdin)
 
 
 def shown(*arguments: str, stdin: str = "") -> str:

@@ -57,7 +57,7 @@ def test_english_is_spoken_when_asked_for(host: Engine) -> None:
 
 
 def test_the_speaking_rate_is_what_was_asked_for(host: Engine) -> None:
-    text = "The herald has a great voice, and everybody can hear it."
+    text = "The herald has a great voice."
     natural = speak(host, text, language="en")
     assert natural / speak(host, text, language="en", speed=2.0) == pytest.approx(2, rel=0.15)
 
@@ -98,7 +98,7 @@ def test_the_model_tells_what_it_can(model: EngineModel) -> None:
 
 
 def test_words_are_heard_when_they_are_said_to_be_and_sound_the_same(host: Engine) -> None:
-    text = "Apples are good. Take two. Everybody agreed. Keep quiet."
+    text = "Apples are good. Take two. Keep quiet."
     plain = say(host, text, language="en")
     spoken = say(host, text, language="en", timestamps=True)
     assert plain.timings is None
@@ -111,7 +111,7 @@ def test_words_are_heard_when_they_are_said_to_be_and_sound_the_same(host: Engin
         for number, word in enumerate(spoken.timings)
         if not number or text[spoken.timings[number - 1].end - 1] == "."
     ]
-    assert len(late) == 4
+    assert len(late) == 3
     assert max(late) <= 60
 
 

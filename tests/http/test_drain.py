@@ -44,7 +44,9 @@ def test_what_takes_too_long_is_cut_and_waiting_polls_are_answered(tmp_path: Pat
     job = f"{JOBS}/{server.submit(input=story(500))['id']}"
     polled: list[int] = []
     poll = threading.Thread(
-        target=lambda: polled.append(httpx.get(f"{server.url}{job}?wait=60").status_code)
+        target=lambda: polled.append(
+            httpx.get(f"{server.url}{job}?wait=60", timeout=DEADLINE_S).status_code
+        )
     )
     poll.start()
     with (

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import time
 import uuid
 from datetime import datetime, timedelta
 
 import pytest
 
-from support import JOBS, MODEL, Server, request
+from support import JOBS, MODEL, Server, request, story
 
 
 def test_the_reference_pages_curl_is_accepted_and_answered_with_a_pending_job(
@@ -75,11 +76,12 @@ def test_a_result_with_a_time_to_live_of_zero_is_hidden_at_once(server: Server) 
 
 
 def test_progress_moves_while_a_job_runs_and_ends_at_the_whole(server: Server) -> None:
-    text = " ".join(f"This is sentence number {n} of a longer text." for n in range(16))
+    text = story(8)
     job_id = server.submit(input=text)["id"]
     seen = set()
     while (response := server.client.get(f"{JOBS}/{job_id}")).status_code == 202:
         seen.add(response.json()["progress"]["segments_done"])
+        time.sleep(0.01)
     progress = response.json()["progress"]
     assert len(seen) >= 2
     assert progress["segments_done"] == progress["segments_total"]

@@ -237,7 +237,7 @@ async def test_head_answers_with_the_headers_alone(scene: Scene) -> None:
 def test_a_running_job_plays_before_it_is_done_and_in_full(
     server: Server, response_format: str
 ) -> None:
-    path = f"{JOBS}/{server.submit(input=story(8), response_format=response_format)['id']}"
+    path = f"{JOBS}/{server.submit(input=story(5), response_format=response_format)['id']}"
     with server.client.stream("GET", f"{path}/audio") as response:
         pieces = response.iter_raw()
         first = next(pieces)

@@ -98,7 +98,7 @@ def test_a_header_that_is_not_understood_is_named(server: Server, header: str, v
 
 async def test_what_the_headers_say_is_kept_with_the_job(scene: Scene) -> None:
     for priority in ("low", "high", "normal"):
-        await scene.submit({"x-stentor-priority": priority, "Cancel-After": "60"}, input=story(100))
+        await scene.submit({"x-stentor-priority": priority, "Cancel-After": "60"}, input=story(200))
     await scene.submit(input="Short.")
     claimed = await scene.gateway.store.claim("test", 1000, 0, 10)
     assert [job.priority for job in claimed] == ["high", "normal", "normal", "low"]

@@ -489,7 +489,7 @@ async def test_a_job_that_is_cancelled_while_it_is_read_leaves_nothing(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, go_on, done = threading.Event(), threading.Event(), threading.Event()
-    read = Work._read
+    read = Work._decode
 
     def read_slowly(*args: Any) -> Any:
         begun.set()
@@ -499,7 +499,7 @@ async def test_a_job_that_is_cancelled_while_it_is_read_leaves_nothing(
         finally:
             done.set()
 
-    monkeypatch.setattr(Work, "_read", read_slowly)
+    monkeypatch.setattr(Work, "_decode", read_slowly)
     new = await house.submit()
     await asyncio.to_thread(begun.wait, 10)
     await house.store.cancel(new.id, new.owner, cancelled(), now_ms())

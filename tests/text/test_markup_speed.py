@@ -8,9 +8,9 @@ from stentor.errors import SpeechError
 from stentor.text.markup.marked import InputType
 from stentor.text.markup.read import read_markup
 
-SIZE = 200_000
-GENEROUS_S = 8.0
-"""Several times what the slowest takes; anything quadratic takes minutes."""
+SIZE = 100_000
+GENEROUS_S = 4.0
+"""Several times what the slowest takes; anything quadratic takes far longer."""
 
 PATTERNS: list[tuple[InputType, str]] = [
     *(

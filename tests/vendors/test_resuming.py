@@ -23,7 +23,8 @@ from upstream.server import running
 from upstream.sound import Tones
 from upstream.values import Vendor
 
-TEXT = " ".join(f"This is sentence number {n}, and it is not short." for n in range(60))
+SENTENCES = [f"This is sentence number {n}, and it is not short." for n in range(60)]
+TEXT = " ".join(SENTENCES)
 CONFIG = """
 [providers.openai]
 base_url = "{url}"
@@ -109,7 +110,7 @@ async def test_takes_in_an_object_store_are_found_again(tmp_path: Path) -> None:
             f'[storage]\naudio_url = "file://{tmp_path}/bucket"\n' + CONFIG.format(url=upstream.url)
         )
         server = await asyncio.to_thread(Server, tmp_path / "data", "--config", str(config))
-        fields = {"model": "openai/tts-1", "voice": "alloy", "input": TEXT}
+        fields = {"model": "openai/tts-1", "voice": "alloy", "input": " ".join(SENTENCES[:20])}
         first = await asyncio.to_thread(lambda: server.speak(**fields))
         calls = upstream.requests["POST"]
         jobs = await asyncio.gather(*(asyncio.to_thread(server.speak, **fields) for _ in range(3)))

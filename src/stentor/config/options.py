@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from pathlib import Path
 from types import NoneType, UnionType
@@ -49,12 +49,13 @@ class Option(NamedTuple):
         return f"[{header}]" if table[-1] == ITEM else header
 
 
-def options() -> Iterator[Option]:
+@cache
+def options() -> tuple[Option, ...]:
     """Every option, in the schema's order, those of a table before those of its tables.
 
     `default` is `msgspec.NODEFAULT` if there is none.
     """
-    return _leaves(Config, (), None, msgspec.NODEFAULT)
+    return tuple(_leaves(Config, (), None, msgspec.NODEFAULT))
 
 
 def _leaves(
