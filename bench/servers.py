@@ -2,7 +2,8 @@
 
 `python -m bench.servers noop` answers at once; `python -m bench.servers paused DIR` is the real
 application on the real store, but its runner takes no jobs, so that only the API is measured;
-`python -m bench.servers proxy URL` is the least that can stand before an upstream.
+`python -m bench.servers proxy URL` is the least that can stand before an upstream, and
+`python -m bench.servers starlette URL` the same in a few lines of Starlette.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import aiohttp
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -126,6 +127,26 @@ async def _proxy(upstream: str) -> None:
         await _serve(proxy)
 
 
+async def _starlette(upstream: str) -> None:
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
+
+        async def proxy(request: Request) -> Response:
+            response = await session.post(
+                f"{upstream}/audio/speech",
+                data=await request.body(),
+                headers={"Content-Type": "application/json", "Authorization": "Bearer bench"},
+            )
+            return StreamingResponse(
+                response.content.iter_any(),
+                response.status,
+                media_type=response.headers["content-type"],
+            )
+
+        await _serve(Starlette(routes=[Route("/v1/audio/speech", proxy, methods=["POST"])]))
+
+
 def main() -> None:
     kind, *rest = sys.argv[1:]
     with event_loop() as runner:
@@ -133,6 +154,8 @@ def main() -> None:
             runner.run(_noop())
         elif kind == "proxy":
             runner.run(_proxy(rest[0]))
+        elif kind == "starlette":
+            runner.run(_starlette(rest[0]))
         else:
             runner.run(_paused(Path(rest[0])))
 

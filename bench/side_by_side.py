@@ -1,4 +1,7 @@
-"""Stentor, LiteLLM and a bare proxy before the same upstream, in one run.
+"""Stentor, LiteLLM and bare proxies before the same upstream, in one run.
+
+The targets are ratios to the proxy in Starlette and aiohttp, by which they were set; the one in
+bare ASGI, without a framework, is the limit of both.
 
 LiteLLM lives in an environment of its own, `.venv/bench-litellm`, which is made by the first run.
 """
@@ -27,13 +30,14 @@ from bench.load import NUMBER, Load, measure
 from bench.table import Row
 from stentor.contract import JOBS_PATH, SPEECH_PATH
 
-CONNECTIONS = (1, 32)
-DELAYS_MS = (0,)
+CONNECTIONS = (1, 32, 256)
+DELAYS_MS = (0, 50)
 SECONDS = 4.0
 WARM_S = 1.0
 LITELLM = "litellm[proxy]==1.108.7"
 ENVIRONMENT = Path(__file__).parents[1] / ".venv" / "bench-litellm"
 START_S = 90
+PROXY = "Starlette proxy"
 CONFIG = """
 [providers.piper]
 enabled = false
@@ -80,11 +84,13 @@ def run() -> list[Row]:
     rows: list[Row] = []
     for delay_ms in DELAYS_MS:
         with instant.running(delay_ms) as url, contextlib.ExitStack() as stack:
-            proxy = stack.enter_context(_proxy(url))
+            bare = stack.enter_context(_proxy("bare ASGI proxy", "proxy", url))
+            proxy = stack.enter_context(_proxy(PROXY, "starlette", url))
             ours = stack.enter_context(gateway.running(CONFIG.format(url=url)))
             port = int(ours.url.rpartition(":")[2])
             subjects = [
                 Subject("upstream alone", int(url.split(":")[2].split("/")[0]), 0, "/v1/x"),
+                bare,
                 proxy,
                 Subject("Stentor, synchronous", port, ours.pid, SPEECH_PATH, "openai/tts-1"),
                 Subject(
@@ -109,12 +115,12 @@ def _compare(subjects: list[Subject], connections: int, delay_ms: int) -> list[R
     for subject in subjects:
         _measure(subject, connections, WARM_S)
         found[subject.name] = _measure(subject, connections, SECONDS)
-    upstream, proxy = found["upstream alone"].load, found["bare proxy"].load
+    upstream, proxy = found["upstream alone"].load, found[PROXY].load
     litellm = found.get("LiteLLM")
     rows = []
     for name, figures in found.items():
         load = figures.load
-        ratios = f"{load.rate / proxy.rate:.2f} x proxy"
+        ratios = f"{load.rate / found['bare ASGI proxy'].load.rate:.2f} x bare ASGI proxy"
         if litellm is not None:
             ratios += f", {load.rate / litellm.load.rate:.1f} x LiteLLM"
         rows.append(
@@ -195,13 +201,13 @@ def _sum(pid: int, value: Callable[[psutil.Process], float]) -> float:
 
 
 @contextlib.contextmanager
-def _proxy(url: str) -> Iterator[Subject]:
+def _proxy(name: str, kind: str, url: str) -> Iterator[Subject]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench.servers", "proxy", url], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "bench.servers", kind, url], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     try:
-        yield Subject("bare proxy", int(process.stdout.readline()), process.pid, "/")
+        yield Subject(name, int(process.stdout.readline()), process.pid, SPEECH_PATH)
     finally:
         process.terminate()
         process.wait()

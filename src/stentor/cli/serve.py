@@ -34,7 +34,7 @@ MEMBER_GRACE_S = 5
 # How long a thread may go on while others wait for the interpreter.
 SWITCH_S = 0.001
 # After how many new objects, younger generations and so on the collector looks at a generation.
-COLLECTOR = (20_000, 20, 50)
+COLLECTOR = (50_000, 20, 50)
 
 
 class Unsafe(Exception):
