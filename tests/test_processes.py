@@ -240,8 +240,10 @@ def test_all_processes_let_running_jobs_end_before_they_stop(tmp_path: Path) -> 
 
 
 def test_a_signal_to_all_processes_at_once_lets_running_jobs_end_too(tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path)
-    jobs = [cluster.begin(pid, sentences=15) for pid in cluster.clients]
+    config = tmp_path / "stentor.toml"
+    config.write_text("[server]\ndrain_seconds = 60")
+    cluster = Cluster(tmp_path, "--config", str(config))
+    jobs = [cluster.begin(pid, sentences=8) for pid in cluster.clients]
     # As Ctrl-C does, and a service manager: besides, the first one tells the others.
     for pid in [*cluster.members, cluster.first]:
         psutil.Process(pid).send_signal(signal.SIGINT)
