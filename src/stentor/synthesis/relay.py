@@ -27,6 +27,7 @@ from stentor.routing.caller import Caller, Order
 from stentor.routing.effort import RetryBudget
 from stentor.routing.takes import FileSink, Take
 from stentor.routing.targets import RemoteTarget
+from stentor.shielded import shielded
 from stentor.synthesis.failures import PartFailed
 from stentor.synthesis.remote import RemoteVoice
 from stentor.synthesis.values import Speaker, Speech
@@ -39,6 +40,9 @@ LOOK_BYTES = 4096
 HELD_BYTES = 64 * 1024
 # To plan a longer text, or one that is no plain text, takes a thread.
 SMALL_TEXT_CHARS = 4096
+# How long a vendor waits in all for who does not read; then the rest is kept, and it may go.
+PATIENCE_S = 5.0
+READ_BYTES = 128 * 1024
 # Of a bit rate that varies, a beginning tells the length of the whole this well.
 LEEWAY = 2.0
 # Of a character, in most writings; what is outside of it is looked at more closely.
@@ -80,8 +84,9 @@ async def relay(
     """Pass on what the first target speaks that can; None once all of it was.
 
     Args:
-        folder: where audio goes that cannot be passed on.
-        write: passes on the next bytes; from the first call on there is no way back.
+        folder: where audio goes that cannot be passed on, or not yet.
+        write: passes on the next bytes; from the first call on there is no way back. It waits for
+            the reader before it takes them: cancelled, it has taken none.
 
     Raises:
         SpeechError: no target could speak it, and none is left.
@@ -101,17 +106,18 @@ async def relay(
         sink = _Passing(speech.response_format, order.script, write, file)
         try:
             called = await caller.speak(order, sink)
+            if sink.given_away:
+                await sink.catch_up()
+                return None
         except ProviderError as failure:
+            sink.remove()
             if sink.given_away:
                 raise Broken from failure
-            sink.remove()
             error = error or PartFailed(target, part, failure).as_error()
             continue
         except BaseException:
             sink.remove()
             raise
-        if sink.given_away:
-            return None
         assert sink.file is not None
         return Remainder(_from(speech, number), sink.file.take(called, log.entries), error)
     assert error is not None
@@ -173,7 +179,7 @@ class _Passing:
 
     Attributes:
         given_away: whether some have gone on.
-        file: has those that may not, if there are any.
+        file: has those that may not, if there are any, or cannot yet.
     """
 
     def __init__(
@@ -191,6 +197,7 @@ class _Passing:
         self._form: AudioForm | None = None
         self._size = 0
         self._byte_seconds = 0.0
+        self._patience_s = PATIENCE_S
         self.file: FileSink | None = None
         self.given_away = False
 
@@ -204,7 +211,8 @@ class _Passing:
         """Pass the bytes on, hold them, or file them."""
         if self.given_away:
             self._size += len(data)
-            await self._pass_on(data)
+            if self.file is not None or not await self._taken(data):
+                await self._to_file(data)
         elif self.file is not None:
             await self.file.write(data)
         elif self._held:
@@ -212,6 +220,32 @@ class _Passing:
             await self._look(bytes(self._held))
         else:
             await self._look(data)
+
+    async def _taken(self, data: bytes) -> bool:
+        """Pass on the bytes; False if that takes too long."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(self._patience_s) as limit:
+                await self._pass_on(data)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return False
+        self._patience_s -= loop.time() - began
+        return True
+
+    async def catch_up(self) -> None:
+        """Pass on what was kept, once the vendor has gone."""
+        if self.file is None:
+            return
+        try:
+            self.file.close()
+            with self.file.path.open("rb", buffering=0) as kept:
+                while data := await shielded(asyncio.to_thread(kept.read, READ_BYTES)):
+                    await self._pass_on(data)
+        finally:
+            self.remove()
 
     async def _look(self, data: bytes) -> None:
         if await self._fits(data):
@@ -238,10 +272,11 @@ class _Passing:
         return True
 
     async def _to_file(self, data: bytes) -> None:
-        assert self._form is not None
-        self._held.clear()
-        self.file = self._make_file()
-        await self.file.begin(self._form)
+        if self.file is None:
+            assert self._form is not None
+            self._held.clear()
+            self.file = self._make_file()
+            await self.file.begin(self._form)
         await self.file.write(data)
 
     async def end(self) -> None:
@@ -271,7 +306,9 @@ class _Passing:
 
     async def seconds(self) -> float:
         """How long what was written plays, as far as that can be told."""
-        return self._size * self._byte_seconds if self.file is None else await self.file.seconds()
+        if self.given_away or self.file is None:
+            return self._size * self._byte_seconds
+        return await self.file.seconds()
 
     def remove(self) -> None:
         """Remove what was filed."""
