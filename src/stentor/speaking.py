@@ -76,6 +76,9 @@ class Speaking:
     Args:
         feed: tells where the audio grows.
         spool: folder for files being made; what a crash leaves there is swept at the next start.
+
+    Attributes:
+        spool: this process's.
     """
 
     def __init__(
@@ -92,7 +95,7 @@ class Speaking:
         self._engines = engines
         self._caller = caller
         self._feed = feed
-        self._spool = spool
+        self.spool = spool
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def relay(
@@ -112,12 +115,12 @@ class Speaking:
             return Remainder(speech)
         for attempt in speech.skipped:
             log.add(attempt)
-        speaker = DirectSpeaker(self._engines, self._caller, flow, self._spool)
+        speaker = DirectSpeaker(self._engines, self._caller, flow, self.spool)
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         try:
-            return await relay(speech, self._caller, speaker, self._rules, log, self._spool, write)
+            return await relay(speech, self._caller, speaker, self._rules, log, self.spool, write)
         finally:
             self._tasks.discard(task)
 
@@ -134,8 +137,8 @@ class Speaking:
         """
         log = AttemptLog() if log is None else log
         underway = Underway(flow.job, speech.response_format, self._feed, log)
-        path = self._spool / flow.job
-        speaker = DirectSpeaker(self._engines, self._caller, flow, self._spool, underway, there)
+        path = self.spool / flow.job
+        speaker = DirectSpeaker(self._engines, self._caller, flow, self.spool, underway, there)
         task = underway.task = asyncio.create_task(
             self._synthesizer.render(
                 speech,
