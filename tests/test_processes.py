@@ -237,3 +237,17 @@ def test_all_processes_let_running_jobs_end_before_they_stop(tmp_path: Path) -> 
     with sqlite3.connect(tmp_path / "stentor.db") as store:
         ended = dict(store.execute("SELECT id, status FROM jobs").fetchall())
     assert [ended[job_id] for job_id in jobs] == ["completed"] * PROCESSES
+
+
+def test_a_signal_to_all_processes_at_once_lets_running_jobs_end_too(tmp_path: Path) -> None:
+    config = tmp_path / "stentor.toml"
+    config.write_text("[server]\ndrain_seconds = 60")
+    cluster = Cluster(tmp_path, "--config", str(config))
+    jobs = [cluster.begin(pid, sentences=8) for pid in cluster.clients]
+    # As Ctrl-C does, and a service manager: besides, the first one tells the others.
+    for pid in [*cluster.members, cluster.first]:
+        psutil.Process(pid).send_signal(signal.SIGINT)
+    assert cluster.server.process.wait(DEADLINE_S) == 0
+    with sqlite3.connect(tmp_path / "stentor.db") as store:
+        ended = dict(store.execute("SELECT id, status FROM jobs").fetchall())
+    assert [ended[job_id] for job_id in jobs] == ["completed"] * PROCESSES

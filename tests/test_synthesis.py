@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,7 +22,7 @@ from stentor.routing.takes import Begun, Call, Take
 from stentor.routing.targets import LocalTarget
 from stentor.synthesis.render import Synthesizer
 from stentor.synthesis.values import Speech
-from stentor.synthesis.voices import Rules
+from stentor.synthesis.voices import LocalVoice, Parts, Rules
 from stentor.text.reading import Reading
 
 [MODEL] = piper.find_models(voices_dir=None, voices_package=True).models
@@ -156,3 +158,34 @@ async def test_all_segments_are_announced_before_they_are_asked_for(
         speech(text, "pcm"), tmp_path / "out", speaker=Listening(), listener=Heard()
     )
     assert len(announced) == 600
+
+
+async def test_the_beginning_of_a_long_text_is_heard_while_the_rest_is_divided(
+    synthesizer: Synthesizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Many(InstantSpeaker):
+        """Engines for more parts than the beginning has."""
+
+        size = 100
+
+    class Waiting(Heard):
+        def on_audio(self, path: Path, target: int) -> None:
+            super().on_audio(path, target)
+            heard.set()
+
+    divide, heard = LocalVoice._rest, threading.Event()
+
+    def late(*args: Any) -> Parts:
+        assert heard.wait(10)
+        return divide(*args)
+
+    monkeypatch.setattr(LocalVoice, "_rest", late)
+    text = "One of very many sentences. " * 200
+    listener = Waiting()
+    rendered = await synthesizer.render(
+        speech(text), tmp_path / "out", speaker=Many(), listener=listener, hurried=True
+    )
+    assert rendered.encoded.duration_seconds > 200
+    last = listener.progress[-1]
+    assert last.segments_done == last.segments_total == 200
+    assert last.characters_done == len(text.rstrip())

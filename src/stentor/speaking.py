@@ -81,6 +81,9 @@ class Speaking:
     Args:
         feed: tells where the audio grows.
         spool: folder for files being made; what a crash leaves there is swept at the next start.
+
+    Attributes:
+        spool: this process's.
     """
 
     def __init__(
@@ -97,7 +100,7 @@ class Speaking:
         self._engines = engines
         self._caller = caller
         self._feed = feed
-        self._spool = spool
+        self.spool = spool
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def relay(
@@ -117,20 +120,20 @@ class Speaking:
             return Remainder(speech)
         for attempt in speech.skipped:
             log.add(attempt)
-        speaker = DirectSpeaker(self._engines, self._caller, flow, self._spool)
+        speaker = DirectSpeaker(self._engines, self._caller, flow, self.spool)
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
 
         async def make_sink(order: Order) -> Passing:
             def make_file() -> FileSink:
-                return FileSink(self._spool / f"{flow.job}.{uuid_utils.uuid4().hex}", order.script)
+                return FileSink(self.spool / f"{flow.job}.{uuid_utils.uuid4().hex}", order.script)
 
             return Passing(speech.response_format, order.script, write, make_file)
 
         try:
             done = await relay(
-                speech, self._caller, speaker, self._rules, log, self._spool, make_sink
+                speech, self._caller, speaker, self._rules, log, self.spool, make_sink
             )
             return done if isinstance(done, Remainder) else None
         finally:
@@ -149,8 +152,8 @@ class Speaking:
         """
         log = AttemptLog() if log is None else log
         underway = Underway(flow.job, speech, self._feed, log)
-        path = self._spool / flow.job
-        speaker = DirectSpeaker(self._engines, self._caller, flow, self._spool, underway, there)
+        path = self.spool / flow.job
+        speaker = DirectSpeaker(self._engines, self._caller, flow, self.spool, underway, there)
         task = underway.task = asyncio.create_task(
             self._synthesizer.render(
                 speech,

@@ -22,7 +22,6 @@ from stentor.contract import ResponseFormat
 _FEWEST_BYTES = 40
 _RATES: dict[ResponseFormat, int] = {"pcm": 24_000, "ulaw": 8_000, "alaw": 8_000}
 _SAMPLE_BYTES: dict[Encoding, int] = {"pcm": 2, "ulaw": 1, "alaw": 1}
-_EVEN: frozenset[ResponseFormat] = frozenset({"wav", "pcm", "ulaw", "alaw"})
 _FRAMES_LOOKED_AT = 3
 _NO_FRAME = "the file has bytes that are not frames of audio"
 _CUT_OFF = "the file ends in the middle of a frame"
@@ -136,7 +135,9 @@ def byte_seconds(data: Bytes, response_format: ResponseFormat) -> float | None:
     whole = msgspec.structs.replace(facts, faults=(), duration_seconds=1.0)
     if whole.misfits(response_format):
         return None
-    return facts.duration_seconds / len(data) if response_format in _EVEN else 0.0
+    sample_bytes = _SAMPLE_BYTES.get("pcm" if response_format == "wav" else facts.encoding)
+    # By what a sample takes: at the beginning, most of it may be the header.
+    return 1 / (facts.sample_rate * sample_bytes) if sample_bytes else 0.0
 
 
 def _mp3_byte_seconds(data: Bytes) -> float | None:

@@ -89,13 +89,16 @@ class Members:
 
     async def _keep_up(self, number: int) -> None:
         while not self._stopping:
-            name = worker_name(number)
+            name, code = worker_name(number), None
             try:
                 code = await self._run(number, name)
-                await self._take_over(number, name)
             except Exception:
                 log.exception("process.not_started", number=number)
-                code = None
+            try:
+                await self._take_over(number, name)
+            except Exception:
+                # Once the leases have run out, the jobs are taken all the same.
+                log.exception("jobs.not_taken_over", number=number)
             if not self._stopping:
                 log.error("process.ended", number=number, code=code)
                 await asyncio.sleep(PAUSE_S)
@@ -104,7 +107,7 @@ class Members:
         ours, theirs = socket.socketpair()
         descriptors = (self._bound.fileno(), theirs.fileno())
         orders = Orders(self._config, name, number, *descriptors)
-        with theirs:
+        try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
@@ -113,11 +116,19 @@ class Members:
                 stdin=asyncio.subprocess.PIPE,
                 pass_fds=descriptors,
             )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         self._processes[number] = process
         try:
             assert process.stdin is not None
             process.stdin.write(pickle.dumps(orders))
             process.stdin.close()
+            if self._stopping:
+                # It was not there yet when all were told.
+                process.terminate()
             await self._hub.serve(await Link.over(ours))
             return await process.wait()
         finally:

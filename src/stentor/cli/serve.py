@@ -51,7 +51,9 @@ class _Server(uvicorn.Server):
 class _Stopping:
     """Ends a server: at the first signal once its jobs have ended, at a second at once.
 
-    While jobs end, the server goes on to answer; only new jobs are refused.
+    While jobs end, the server goes on to answer; only new jobs are refused. One of several
+    processes is only ever ended at once by the first: what is sent to the whole group, as by
+    Ctrl-C, it gets besides what the first one sends.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class _Stopping:
         self._told = asyncio.Event()
 
     def on_signal(self) -> None:
-        if self._told.is_set():
+        if self._told.is_set() and self._members is not None:
             self._server.force_exit = True
             self._server.should_exit = True
         self._told.set()

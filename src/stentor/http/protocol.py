@@ -39,6 +39,10 @@ class _Corked:
         self._flush()
         self._transport.close()
 
+    def drop(self) -> None:
+        """Forget what is held back: nobody is left to read it."""
+        self._held, self._size = [], 0
+
     def uncorked(self) -> asyncio.Transport:
         """The transport itself, with nothing held back."""
         self._flush()
@@ -89,8 +93,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        # Before the request's task is made, which may look for it. One for all requests of the
-        # connection, of which no two are worked on at once.
+        # Before the request's task is made, which may look for it.
         self.scope[HUNG_UP] = self._hung_up  # type: ignore[literal-required]
         super().on_headers_complete()
         self._with_headers = True
@@ -111,6 +114,8 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         self._hung_up.tell()
+        if isinstance(self.transport, _Corked):
+            self.transport.drop()
         super().connection_lost(exc)
 
     def _stop_timer(self) -> None:

@@ -33,23 +33,33 @@ def growing_headers(content_type: str) -> dict[str, str]:
 
 
 class HungUp:
-    """Tells who works on a request that its connection is gone."""
+    """Tells who works on requests of a connection that it is gone.
+
+    One request may still be tidied up after when the next one is worked on already.
+
+    Attributes:
+        gone: whether it is.
+    """
 
     def __init__(self) -> None:
-        self._hears: Callable[[], None] | None = None
-        self._gone = False
+        self.gone = False
+        self._hearing: dict[object, Callable[[], None]] = {}
 
-    def hear(self, callback: Callable[[], None] | None) -> None:
-        """Call this when the connection goes, or at once if it has gone; None: nobody."""
-        self._hears = callback
-        if self._gone and callback is not None:
-            callback()
+    @contextmanager
+    def heard(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Have this called if the connection goes before the block's end."""
+        key = object()
+        self._hearing[key] = callback
+        try:
+            yield
+        finally:
+            del self._hearing[key]
 
     def tell(self) -> None:
         """The connection is gone."""
-        self._gone = True
-        if self._hears is not None:
-            self._hears()
+        self.gone = True
+        for callback in list(self._hearing.values()):
+            callback()
 
 
 class Cut(Exception):
@@ -124,6 +134,10 @@ async def unless_gone(scope: Scope, receive: Receive, work: Coroutine[Any, Any, 
     Raises:
         ClientDisconnect: it did.
     """
+    hung_up: HungUp | None = scope.get(HUNG_UP)
+    if hung_up is not None and hung_up.gone:
+        work.close()
+        raise ClientDisconnect
     working = asyncio.current_task()
     assert working is not None
     gone = False
@@ -133,7 +147,7 @@ async def unless_gone(scope: Scope, receive: Receive, work: Coroutine[Any, Any, 
         gone = True
         working.cancel()
 
-    with _told(scope, receive, hang_up):
+    with _told(hung_up, receive, hang_up):
         try:
             return await work
         except asyncio.CancelledError:
@@ -143,15 +157,11 @@ async def unless_gone(scope: Scope, receive: Receive, work: Coroutine[Any, Any, 
 
 
 @contextmanager
-def _told(scope: Scope, receive: Receive, hang_up: Callable[[], None]) -> Iterator[None]:
+def _told(hung_up: HungUp | None, receive: Receive, hang_up: Callable[[], None]) -> Iterator[None]:
     """Have `hang_up` called when the client goes away before the block's end."""
-    hung_up: HungUp | None = scope.get(HUNG_UP)
     if hung_up is not None:
-        hung_up.hear(hang_up)
-        try:
+        with hung_up.heard(hang_up):
             yield
-        finally:
-            hung_up.hear(None)
         return
     # A server that does not tell of itself is asked, which takes a task for each request.
     leaving = asyncio.create_task(_gone(receive))

@@ -162,6 +162,8 @@ class JobFeed:
         """Say that a job is worked on in this process, or is no more."""
         if here:
             self._here.add(job_id)
+            # Whoever had it before may have gone without a word.
+            self._elsewhere.pop(job_id, None)
             return
         self._here.discard(job_id)
         self._tell(job_id)

@@ -74,8 +74,10 @@ class Hub:
         speaking: dict[int, asyncio.Task[None]] = {}
         self._members.add(link)
         try:
-            for job_id in self._watching:
-                link.send(Watch(job_id, on=True))
+            for job_id, watching in self._watching.items():
+                for _ in watching:
+                    # Each of them will say by itself that it does so no more.
+                    link.send(Watch(job_id, on=True))
             async for message in link.messages():
                 match message:
                     case Speak(number):

@@ -139,6 +139,9 @@ class Collected:
         await self.file.write(self.data)
         self._held.clear()
 
+    async def catch_up(self) -> None:
+        """Nothing was given away."""
+
     async def seconds(self) -> float:
         """How long what was written plays, as far as that can be told."""
         if self.file is not None:

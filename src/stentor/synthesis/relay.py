@@ -27,6 +27,7 @@ from stentor.routing.caller import Called, Caller, Order, Sink
 from stentor.routing.effort import RetryBudget
 from stentor.routing.takes import FileSink, Take
 from stentor.routing.targets import RemoteTarget
+from stentor.shielded import shielded
 from stentor.synthesis.failures import PartFailed
 from stentor.synthesis.remote import RemoteVoice
 from stentor.synthesis.values import Speaker, Speech
@@ -38,6 +39,9 @@ LOOK_BYTES = 4096
 HELD_BYTES = 64 * 1024
 # To plan a longer text, or one that is no plain text, takes a thread.
 SMALL_TEXT_CHARS = 4096
+# How long a vendor waits in all for who does not read; then the rest is kept, and it may go.
+PATIENCE_S = 5.0
+READ_BYTES = 128 * 1024
 # Of a bit rate that varies, a beginning tells the length of the whole this well.
 LEEWAY = 2.0
 # Of a character, in most writings; what is outside of it is looked at more closely.
@@ -91,6 +95,10 @@ class RelaySink(Sink, Protocol):
         """Whether it has taken all of the answer, and none of it must be rendered."""
         ...
 
+    async def catch_up(self) -> None:
+        """Give away the rest of what was taken, once the vendor has gone."""
+        ...
+
     def remove(self) -> None:
         """Remove what was filed."""
         ...
@@ -127,17 +135,18 @@ async def relay(
             return Remainder(_from(speech, number), None, error)
         try:
             called = await caller.speak(call.order, sink)
+            if sink.settled:
+                await sink.catch_up()
+                return Relayed(call.voice, call.parts, called, sink)
         except ProviderError as failure:
+            sink.remove()
             if sink.given_away:
                 raise Broken from failure
-            sink.remove()
             error = error or PartFailed(target, call.parts.parts[0], failure).as_error()
             continue
         except BaseException:
             sink.remove()
             raise
-        if sink.settled:
-            return Relayed(call.voice, call.parts, called, sink)
         assert sink.file is not None
         return Remainder(_from(speech, number), sink.file.take(called, log.entries), error)
     assert error is not None
@@ -198,12 +207,13 @@ class Passing:
     """A sink whose bytes go on as soon as they show that they may.
 
     Args:
-        write: passes on the next bytes; from the first call on there is no way back.
+        write: passes on the next bytes; from the first call on there is no way back. It waits for
+            the reader before it takes them: cancelled, it has taken none.
         make_file: takes those that may not go on.
 
     Attributes:
         given_away: whether some have gone on.
-        file: has those that may not, if there are any.
+        file: has those that may not, if there are any, or cannot yet.
     """
 
     def __init__(
@@ -221,6 +231,7 @@ class Passing:
         self._form: AudioForm | None = None
         self._size = 0
         self._byte_seconds = 0.0
+        self._patience_s = PATIENCE_S
         self.file: FileSink | None = None
         self.given_away = False
 
@@ -238,7 +249,8 @@ class Passing:
         """Pass the bytes on, hold them, or file them."""
         if self.given_away:
             self._size += len(data)
-            await self._pass_on(data)
+            if self.file is not None or not await self._taken(data):
+                await self._to_file(data)
         elif self.file is not None:
             await self.file.write(data)
         elif self._held:
@@ -246,6 +258,32 @@ class Passing:
             await self._look(bytes(self._held))
         else:
             await self._look(data)
+
+    async def _taken(self, data: bytes) -> bool:
+        """Pass on the bytes; False if that takes too long."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(self._patience_s) as limit:
+                await self._pass_on(data)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return False
+        self._patience_s -= loop.time() - began
+        return True
+
+    async def catch_up(self) -> None:
+        """Pass on what was kept, once the vendor has gone."""
+        if self.file is None:
+            return
+        try:
+            self.file.close()
+            with self.file.path.open("rb", buffering=0) as kept:
+                while data := await shielded(asyncio.to_thread(kept.read, READ_BYTES)):
+                    await self._pass_on(data)
+        finally:
+            self.remove()
 
     async def _look(self, data: bytes) -> None:
         if await self._fits(data):
@@ -272,10 +310,11 @@ class Passing:
         return True
 
     async def _to_file(self, data: bytes) -> None:
-        assert self._form is not None
-        self._held.clear()
-        self.file = self._make_file()
-        await self.file.begin(self._form)
+        if self.file is None:
+            assert self._form is not None
+            self._held.clear()
+            self.file = self._make_file()
+            await self.file.begin(self._form)
         await self.file.write(data)
 
     async def end(self) -> None:
@@ -305,7 +344,9 @@ class Passing:
 
     async def seconds(self) -> float:
         """How long what was written plays, as far as that can be told."""
-        return self._size * self._byte_seconds if self.file is None else await self.file.seconds()
+        if self.given_away or self.file is None:
+            return self._size * self._byte_seconds
+        return await self.file.seconds()
 
     def remove(self) -> None:
         """Remove what was filed."""

@@ -271,8 +271,19 @@ async def _all_of(
             yield voiced
         return
     ahead: deque[asyncio.Task[list[Voiced]]] = deque()
+    coming: asyncio.Task[Sequence[Part] | None] | None = None
     try:
-        async for batch in batches:
+        while True:
+            coming = asyncio.create_task(_next(batches))
+            # What is there is heard while the rest of the text is divided.
+            while ahead and not coming.done():
+                await asyncio.wait([ahead[0], coming], return_when=asyncio.FIRST_COMPLETED)
+                if ahead[0].done():
+                    for voiced in await _due(ahead):
+                        yield voiced
+            batch = await coming
+            if batch is None:
+                break
             await rendering.voice.expect(batch)
             for part in batch:
                 ahead.append(asyncio.create_task(rendering.speak(part)))
@@ -283,11 +294,18 @@ async def _all_of(
             for voiced in await _due(ahead):
                 yield voiced
     finally:
+        if coming is not None:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
         for task in ahead:
             task.cancel()
         for ended in await asyncio.gather(*ahead, return_exceptions=True):
             for voiced in ended if isinstance(ended, list) else ():
                 await rendering.done_with(voiced)
+
+
+async def _next(batches: AsyncGenerator[Sequence[Part]]) -> Sequence[Part] | None:
+    return await anext(batches, None)
 
 
 async def _due(ahead: deque[asyncio.Task[list[Voiced]]]) -> list[Voiced]:

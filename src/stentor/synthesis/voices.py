@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 LONG_CHARS = 2000
 # Some sentences: it takes a millisecond to divide them, and a minute to hear them.
 BEGINNING_CHARS = 1000
+
+# Where a text may be divided so that the lines behind are taken for what they are: what is left of
+# a wrapped line would look like a heading, and a mark at the beginning of a line like a bullet.
+_BEGINNING = re.compile(r"[^\S\r\n]*(?:[\r\n]|[\"'“‘«„¿¡]?\w[^\r\n]{200})")
 
 Cast = str | Sequence[SpeakerVoice]
 
@@ -149,7 +154,13 @@ class LocalVoice:
             return None
         parts = self.divide(Reading(head), cast)
         # Where a text ends, its last words may be read in another way than where it goes on.
-        certain = parts.parts[:-2]
+        certain = list(parts.parts[:-2])
+        # So may the first words of the rest, in the middle of a sentence or of a line.
+        while certain and not (
+            certain[-1].pause_after_ms >= self._rules.pauses.sentence_ms
+            and _BEGINNING.match(text.text, certain[-1].end)
+        ):
+            certain.pop()
         if not certain:
             return None
         rest = partial(self._rest, text, cast, len(certain), certain[-1].end)

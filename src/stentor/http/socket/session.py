@@ -201,7 +201,7 @@ class Session:
             number=self._streams,
             tell=self._tell,
             send=self._send,
-            spool=self._gateway.config.data_dir / "spool",
+            spool=self._gateway.speaking.spool,
         )
         self._streams += 1
         return playback, asyncio.create_task(self._until_spoken(playback), name=self._manner.id)
