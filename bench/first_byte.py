@@ -20,6 +20,8 @@ LENGTHS = (1, 150, 3000)
 FORMATS = ("mp3", "wav")
 ROUNDS = 15
 WITHIN_MS = 15.0
+# What the engines were at is spoken to its end.
+REST_S = 1.0
 
 
 def run() -> list[Row]:
@@ -86,6 +88,7 @@ def _first_byte_ms(
     response.read1(1)
     took = 1000 * (time.perf_counter() - began)
     client.close()  # nobody listens to the rest
+    time.sleep(REST_S)
     return took
 
 

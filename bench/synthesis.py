@@ -118,6 +118,9 @@ class Silent:
     def on_audio(self, path: Path, target: int) -> None:
         pass
 
+    def on_growth(self) -> None:
+        pass
+
     def on_abort(self) -> None:
         pass
 

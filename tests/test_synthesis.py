@@ -63,6 +63,9 @@ class Heard:
     def on_audio(self, path: Path, target: int) -> None:
         self.audio.append((path, target))
 
+    def on_growth(self) -> None:
+        pass
+
     def on_abort(self) -> None:
         self.aborted += 1
 

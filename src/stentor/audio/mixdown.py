@@ -19,6 +19,9 @@ from stentor.audio.settings import EncoderSettings, LoudnessTarget
 from stentor.audio.spool import Spool
 from stentor.contract import ResponseFormat
 
+# Some frames of any encoder: enough for a player to begin with, and soon encoded.
+FIRST_SAMPLES = 8192
+
 
 class Stopped(Exception):
     """Somebody called for the work to stop."""
@@ -103,6 +106,11 @@ class Mixdown:
         """Whether the file can be played while it is made."""
         return self._waiting is None and self._book is None
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is enough of the file for a player to begin with."""
+        return self.grows and self._samples >= FIRST_SAMPLES
+
     def begin_chapter(self, title: str) -> None:
         """The next segment begins a chapter."""
         self._title = title
@@ -129,10 +137,19 @@ class Mixdown:
         if self._title is not None:
             self._titles.append((max(0.0, self.origin_ms), self._title))
             self._title = None
-        for block in joined.blocks():
+        for block in self._eased(joined.blocks()):
             self._write(block)
             self._samples += len(block)
             yield self._samples / self._sample_rate
+
+    def _eased(self, blocks: Iterator[Samples]) -> Iterator[Samples]:
+        """The blocks, cut where a file that is heard while it grows can begin to be heard."""
+        for block in blocks:
+            room = FIRST_SAMPLES - self._samples
+            if self.grows and 0 < room < len(block):
+                yield block[:room]
+                block = block[room:]
+            yield block
 
     def close(self) -> Mixed:
         """Finish the file.

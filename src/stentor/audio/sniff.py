@@ -11,6 +11,8 @@ from stentor.audio.mpeg import Frame, adts_frame, id3v2_end, mp3_frame
 
 # Three frames of mp3 at its highest bit rate, or of AAC at 320 kbit/s and 24 kHz.
 SNIFF_BYTES = 8192
+# In G.711, 8 ms of quiet speech may be nothing but letters.
+TEXT_BYTES = 512
 _FRAMES = 3
 
 
@@ -39,7 +41,7 @@ def sniff(head: Bytes) -> Encoding | None:
 
 def looks_like_text(head: Bytes) -> bool:
     """Whether the bytes begin as a JSON, XML or HTML document, such as an error message, does."""
-    start = head[:64].lstrip()
+    start = head[:TEXT_BYTES].lstrip()
     if len(start) < 8 or start[:1] not in (b"{", b"[", b"<"):
         return False
     try:

@@ -237,6 +237,9 @@ class _Shown:
     def on_audio(self, path: Path, generation: int) -> None:
         pass
 
+    def on_growth(self) -> None:
+        pass
+
     def on_abort(self) -> None:
         pass
 

@@ -228,7 +228,8 @@ class Synthesizer:
     async def _add(self, rendering: Rendering, opened: list[Mixdown], voiced: Voiced) -> None:
         pcm, warnings = await self._in_thread(_pcm, rendering, voiced)
         rendering.warn(warnings)
-        if not opened:
+        first = not opened
+        if first:
             await self._in_thread(
                 _open_mixdown,
                 opened,
@@ -245,6 +246,9 @@ class Synthesizer:
             mixdown.begin_chapter(title)
         steps = mixdown.steps(pcm, voiced.pause_after_ms)
         seconds = 0.0
+        if first and mixdown.grows:
+            seconds = await self._in_thread(_first_heard, mixdown, steps)
+            rendering.listener.on_growth()
         while (advanced := await self._in_thread(_advanced, steps)) is not None:
             seconds = advanced
         rendering.add(voiced, mixdown.origin_ms)
@@ -272,6 +276,7 @@ async def _all_of(
         return
     ahead: deque[asyncio.Task[list[Voiced]]] = deque()
     coming: asyncio.Task[Sequence[Part] | None] | None = None
+    first = True
     try:
         while True:
             coming = asyncio.create_task(_next(batches))
@@ -287,7 +292,9 @@ async def _all_of(
             await rendering.voice.expect(batch)
             for part in batch:
                 ahead.append(asyncio.create_task(rendering.speak(part)))
-                if len(ahead) >= rendering.voice.window:
+                # What is waited for has the machine, or the vendor, for itself.
+                first, alone = False, first and rendering.hurried
+                if alone or len(ahead) >= rendering.voice.window:
                     for voiced in await _due(ahead):
                         yield voiced
         while ahead:
@@ -328,6 +335,13 @@ def _pcm(rendering: Rendering, voiced: Voiced) -> tuple[Pcm, tuple[str, ...]]:
     except DecodeError as error:
         cause = ProviderError("malformed", f"its audio cannot be decoded: {error}")
         raise PartFailed(rendering.target, voiced.part, cause) from error
+
+
+def _first_heard(mixdown: Mixdown, steps: Iterator[float]) -> float:
+    """Go steps until there is something to hear; the seconds so far."""
+    while (seconds := next(steps, None)) is not None and not mixdown.is_heard:
+        pass
+    return seconds or 0.0
 
 
 def _advanced(steps: Iterator[float]) -> float | None:

@@ -89,6 +89,10 @@ class Listener(Protocol):
         """The file at `path` begins to grow. Bytes of one generation are always the same."""
         ...
 
+    def on_growth(self) -> None:
+        """The file is longer than it was."""
+        ...
+
     def on_abort(self) -> None:
         """The file is given up: what is still written to it is not its continuation."""
         ...
