@@ -34,9 +34,12 @@ if TYPE_CHECKING:
     from stentor.audio.pcm import Pcm
     from stentor.routing.takes import Take
 
-LONG_CHARS = 2000
-# Some sentences: it takes a millisecond to divide them, and a minute to hear them.
-BEGINNING_CHARS = 1000
+LONG_CHARS = 1000
+# Some sentences: it takes a few milliseconds to divide them, and half a minute or more to hear
+# them. The longer are for texts whose shorter ones have no good end, and for those whose rest
+# takes as long as that to divide.
+BEGINNINGS_CHARS = (400, 1000)
+VAST_CHARS = 500_000
 
 # Where a text may be divided so that the lines behind are taken for what they are: what is left of
 # a wrapped line would look like a heading, and a mark at the beginning of a line like a bullet.
@@ -149,7 +152,14 @@ class LocalVoice:
         """
         if not text.is_plain or not isinstance(cast, str) or len(text.text) < LONG_CHARS:
             return None
-        head = text.text[: text.text.rfind(" ", 0, BEGINNING_CHARS) + 1]
+        sizes = BEGINNINGS_CHARS if len(text.text) < VAST_CHARS else BEGINNINGS_CHARS[-1:]
+        return next(filter(None, (self._begin(text, cast, size) for size in sizes)), None)
+
+    def _begin(
+        self, text: Reading, cast: str, size: int
+    ) -> tuple[Parts, Callable[[], Parts]] | None:
+        """The beginning within so many characters; None if it has no good end."""
+        head = text.text[: text.text.rfind(" ", 0, size) + 1]
         if not has_speech(head):
             return None
         parts = self.divide(Reading(head), cast)
