@@ -50,13 +50,13 @@ def detail(error: ApiError) -> dict[str, Any]:
 
 
 def test_a_text_becomes_an_mp3(client: ElevenLabs, tmp_path: Path) -> None:
-    assert seconds(spoken(client, story(2)), tmp_path, AudioForm("mp3")) > 3
+    assert seconds(spoken(client, story(2)), tmp_path, AudioForm("mp3")) > 2
 
 
 def test_a_stream_is_heard_in_pieces(client: ElevenLabs, tmp_path: Path) -> None:
     pieces = list(client.text_to_speech.stream("joe", text=story(2), output_format="mp3_22050_32"))
     assert len(pieces) > 1
-    assert seconds(b"".join(pieces), tmp_path, AudioForm("mp3")) > 3
+    assert seconds(b"".join(pieces), tmp_path, AudioForm("mp3")) > 2
 
 
 @pytest.mark.parametrize("output_format", OUTPUT_FORMATS)

@@ -271,6 +271,8 @@ class _Frames:
         self.first = read(data, at)
         faults: dict[str, None] = {}
         end = len(data) - 128 if data[-128:-125] == b"TAG" else len(data)
+        if at > end:
+            faults[_CUT_OFF] = None
         number = samples = 0
         kind = self.first[2:] if self.first else None
         while at < end:
