@@ -84,7 +84,7 @@ class Cluster:
     def _number(pid: int) -> int:
         return int(psutil.Process(pid).cmdline()[-1])
 
-    def begin(self, pid: int, sentences: int = 60) -> str:
+    def begin(self, pid: int, sentences: int = 15) -> str:
         """A job that runs in a process."""
         while True:
             body = request(input=story(sentences))
@@ -135,7 +135,7 @@ def test_a_job_is_heard_live_through_any_process_and_the_bytes_are_the_same(
     cluster: Cluster,
 ) -> None:
     [pid, *_] = cluster.members
-    job_id = cluster.begin(pid, sentences=40)
+    job_id = cluster.begin(pid, sentences=20)
 
     def listen(client: httpx.Client) -> tuple[bytes, bool]:
         with client.stream("GET", f"{JOBS}/{job_id}/audio") as response:
@@ -171,7 +171,7 @@ def test_who_waits_in_another_process_hears_of_the_end_at_once(cluster: Cluster)
 
 def test_a_job_is_cancelled_through_any_process(cluster: Cluster) -> None:
     [pid, *_] = cluster.members
-    job_id = cluster.begin(pid, sentences=300)
+    job_id = cluster.begin(pid, sentences=120)
     [other, *_] = cluster.others(pid)
     assert other.delete(f"{JOBS}/{job_id}").json()["status_code"] == 499
     spool = [one for one in cluster.data_dir.iterdir() if one.name.startswith("spool")]
