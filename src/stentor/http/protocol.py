@@ -29,14 +29,14 @@ class _Corked:
 
     def write(self, data: bytes) -> None:
         if not self._held:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._held.append(data)
         self._size += len(data)
         if self._size >= CORKED_BYTES:
-            self._flush()
+            self.flush()
 
     def close(self) -> None:
-        self._flush()
+        self.flush()
         self._transport.close()
 
     def drop(self) -> None:
@@ -45,13 +45,14 @@ class _Corked:
 
     def uncorked(self) -> asyncio.Transport:
         """The transport itself, with nothing held back."""
-        self._flush()
+        self.flush()
         return self._transport
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what is held back."""
         held, self._held, self._size = self._held, [], 0
         if held:
             self._transport.writelines(held)
@@ -110,6 +111,12 @@ class HttpProtocol(HttpToolsProtocol):
         if isinstance(self.transport, _Corked):
             self.transport = self.transport.uncorked()
         super().handle_websocket_upgrade()
+
+    def on_response_complete(self) -> None:
+        # There is nothing more to wait for.
+        if isinstance(self.transport, _Corked):
+            self.transport.flush()
+        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
