@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from scene_support import Scene, open_scene
-from support import JOBS
+from support import JOBS, request
 
 
 async def test_a_poll_is_held_until_the_job_has_ended(scene: Scene) -> None:
@@ -90,3 +90,16 @@ async def test_a_job_that_is_cancelled_ends_the_wait(scene: Scene) -> None:
     await scene.until_followed(job)
     await scene.client.delete(job.path)
     assert (await poll).json()["error"]["error"]["code"] == "cancelled"
+
+
+async def test_a_submit_whose_time_is_up_shows_the_job_as_it_stands(scene: Scene) -> None:
+    submitting = asyncio.create_task(
+        scene.client.post(JOBS, json=request(), headers={"Prefer": "wait=1"})
+    )
+    job = await scene.claimed()
+    response = await submitting
+    assert response.status_code == 202
+    assert response.json()["status"] == "processing"
+    assert response.headers["location"] == job.path
+    assert response.headers["preference-applied"] == "wait=1"
+    assert "retry-after" in response.headers

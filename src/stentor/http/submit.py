@@ -132,7 +132,9 @@ class Submission:
         accepted = _accepted(record, answer, replay, seconds)
         if ended is None:
             return accepted
-        for name in ("Idempotent-Replayed", "Preference-Applied"):
+        shown = ("Idempotent-Replayed", "Preference-Applied")
+        # Not ended yet, it is accepted all the same.
+        for name in ("Location", *shown) if ended.status_code == 202 else shown:
             if name in accepted.headers:
                 ended.headers[name] = accepted.headers[name]
         return ended
@@ -190,11 +192,11 @@ class Submission:
     async def _ended(
         self, request: Request, follow: Follow, seconds: int, *, new: bool
     ) -> Response | None:
-        """The finished job, if it ends in time."""
+        """The finished job, if it ends in time; a new one otherwise as it stands by then."""
         seen = await unless_gone(
             request.scope, request.receive, follow.until_ended(seconds, new=new)
         )
-        if seen.record is None or not has_ended(seen.record):
+        if seen.record is None or not (new or has_ended(seen.record)):
             return None
         return await job_answer(self._gateway, seen.record, request, seen.audio)
 
