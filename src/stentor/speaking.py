@@ -141,7 +141,13 @@ class Speaking:
 
     @asynccontextmanager
     async def speak(
-        self, speech: Speech, flow: Flow, log: AttemptLog | None = None, there: Take | None = None
+        self,
+        speech: Speech,
+        flow: Flow,
+        log: AttemptLog | None = None,
+        there: Take | None = None,
+        *,
+        hurried: bool = True,
     ) -> AsyncIterator[Underway]:
         """Render while the block runs; at its end the rendering is stopped and its files removed.
 
@@ -149,6 +155,7 @@ class Speaking:
             flow: its `job` must not be that of any job.
             log: where the attempts are told; a new one if left out.
             there: what the first target spoke already, of its one call.
+            hurried: whether somebody waits for the first sound, rather than for all of it.
         """
         log = AttemptLog() if log is None else log
         underway = Underway(flow.job, speech, self._feed, log)
@@ -161,7 +168,7 @@ class Speaking:
                 speaker=speaker,
                 listener=underway,
                 log=underway.log,
-                hurried=True,
+                hurried=hurried,
                 on_told=underway.told.append if speech.request.with_timestamps else None,
                 on_target=underway.on_target,
             ),

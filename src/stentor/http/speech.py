@@ -91,7 +91,9 @@ def answer(
         if rest is None:
             return
         try:
-            async with gateway.speaking.speak(rest.speech, flow, log, rest.take) as underway:
+            async with gateway.speaking.speak(
+                rest.speech, flow, log, rest.take, hurried=not as_json
+            ) as underway:
                 voice = Hearing(gateway, stored, underway)
                 if as_events:
                     await _send_events(sending, voice)

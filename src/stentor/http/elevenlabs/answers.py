@@ -41,7 +41,7 @@ def timed(gateway: Gateway, stored: StoredRequest, speech: Speech, flow: Flow) -
     """One document, once all is spoken."""
 
     async def make(sending: Sending) -> None:
-        async with gateway.speaking.speak(speech, flow) as underway:
+        async with gateway.speaking.speak(speech, flow, hurried=False) as underway:
             hearing = Hearing(gateway, stored, underway)
             result = await hearing.complete()
             document = await asyncio.to_thread(_timings, result, result.audio or b"")
