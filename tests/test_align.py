@@ -44,9 +44,11 @@ async def test_finished_audio_is_listened_to_for_its_words(server: Server, tmp_p
     assert result["alignment_source"] == "aligned"
     assert "".join(result["alignment"]["characters"]) == TEXT
     heard = {one["char_start"]: one["start_ms"] for one in result["words"]}
-    late = [heard[one["char_start"]] - one["start_ms"] for one in job["result"]["words"]]
-    # The smallest Whisper's own clock: within a fifth of a second for nearly all words.
-    assert sum(abs(one) < 250 for one in late) >= 0.8 * len(late), late
+    spoken = {one["char_start"]: one["start_ms"] for one in job["result"]["words"]}
+    late = [heard[start] - told for start, told in spoken.items() if start in heard]
+    # The smallest Whisper's own clock: within a fifth of a second for nearly all words, of which it
+    # takes one for another at times.
+    assert sum(abs(one) < 250 for one in late) >= 0.8 * len(spoken), late
 
 
 @pytest.mark.parametrize("folder", ["nothing", "."])
