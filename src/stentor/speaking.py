@@ -21,7 +21,8 @@ from stentor.routing.targets import RemoteTarget, Target
 from stentor.shielded import shielded
 from stentor.synthesis.direct import DirectSpeaker
 from stentor.synthesis.files import remove_all
-from stentor.synthesis.relay import Passing, Remainder, Write, relay
+from stentor.synthesis.passing import Passing, Write
+from stentor.synthesis.relay import Remainder, relay
 from stentor.synthesis.render import Synthesizer
 from stentor.synthesis.timeline import Told
 from stentor.synthesis.values import Rendered, Speech

@@ -522,3 +522,44 @@ async def test_a_store_without_room_does_not_keep_the_runner_from_closing(
     await house.asked(1)
     await house.runner.close()
     assert (await house.look(new)).status == "processing"
+
+
+async def test_a_job_whose_submitter_leaves_is_run_all_the_same(house: House) -> None:
+    new = job(request=REQUEST)
+    submitting = asyncio.create_task(house.runner.submit(new, queue_limit=NO_LIMIT))
+    await asyncio.sleep(0)
+    submitting.cancel()
+    await asyncio.gather(submitting, return_exceptions=True)
+    assert (await house.ended(new)).status == "completed"
+
+
+@pytest.mark.parametrize("house", [{"concurrency": 2}], indirect=True)
+async def test_a_job_that_is_stored_while_another_waits_does_not_wait_for_the_next_look(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await asyncio.sleep(0.05)  # the runner has looked, and sleeps until it is told
+    monkeypatch.setattr(runner_module, "POLL_INTERVAL_S", 1000)
+    await house.ended(await house.submit())
+    older = job(request=REQUEST)
+    await house.store.submit(older, queue_limit=NO_LIMIT)
+    newer = job(request=REQUEST.replace(b"Hello", b"Hi"))
+    async with asyncio.timeout(30):
+        await house.runner.submit(newer, queue_limit=NO_LIMIT)
+        assert (await house.ended(older)).status == "completed"
+        assert (await house.ended(newer)).status == "completed"
+
+
+@pytest.mark.parametrize("house", [{"concurrency": 1}], indirect=True)
+async def test_a_job_without_a_place_is_taken_when_one_is_free(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "POLL_INTERVAL_S", 1000)
+    house.engines.let.clear()
+    first, second = (job(request=REQUEST.replace(b"Hello", word)) for word in (b"One", b"Two"))
+    for one in (first, second):
+        await house.runner.submit(one, queue_limit=NO_LIMIT)
+    await house.asked(1)
+    assert (await house.look(second)).status == "pending"
+    house.engines.let.set()
+    async with asyncio.timeout(30):
+        assert (await house.ended(second)).status == "completed"

@@ -16,7 +16,7 @@ from stentor.audio.form import AudioForm
 from stentor.audio.mpeg import id3v2_end, mp3_frame
 from stentor.audio.probe import byte_seconds, probe
 from stentor.contract import SPEECH_PATH, ResponseFormat
-from stentor.synthesis import relay
+from stentor.synthesis import passing
 from upstream import openai as openai_vendor
 from upstream.faults import Fault
 from upstream.openai import OwnServer
@@ -243,7 +243,7 @@ async def test_who_hangs_up_gives_its_place_back_and_leaves_nothing(tmp_path: Pa
 async def test_who_does_not_read_keeps_no_place_and_misses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(passing, "PATIENCE_S", 0.05)
     options = {"openai": "concurrency = 1\nretries = 0\nmax_segment_chars = 4096"}
     long = "It goes on and on. " * 200
     body = BODY | {"input": long, "response_format": "wav"}

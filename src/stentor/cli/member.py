@@ -9,28 +9,10 @@ import os
 import pickle
 import socket
 import sys
-from typing import NamedTuple
 
-from stentor.config import Config
+from stentor.cli.members import Orders
 
 ALONE = 70
-
-
-class Orders(NamedTuple):
-    """What a process is told.
-
-    Attributes:
-        name: who holds its leases.
-        number: of the process, from 1.
-        listening, link: descriptors of the socket that all of them listen on, and of that to the
-            first process.
-    """
-
-    config: Config
-    name: str
-    number: int
-    listening: int
-    link: int
 
 
 async def _serve(orders: Orders) -> None:

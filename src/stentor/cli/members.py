@@ -8,10 +8,10 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from typing import NamedTuple
 
 import structlog
 
-from stentor.cli.member import Orders
 from stentor.config import Config
 from stentor.gateway import Gateway, spool_folder, worker_name
 from stentor.jobs.work import suspects
@@ -22,6 +22,23 @@ log = structlog.get_logger(__name__)
 
 # After the end of a process that did not live long.
 PAUSE_S = 1.0
+
+
+class Orders(NamedTuple):
+    """What a process is told (`stentor.cli.member`).
+
+    Attributes:
+        name: who holds its leases.
+        number: of the process, from 1.
+        listening, link: descriptors of the socket that all of them listen on, and of that to the
+            first process.
+    """
+
+    config: Config
+    name: str
+    number: int
+    listening: int
+    link: int
 
 
 class Members:

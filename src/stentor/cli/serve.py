@@ -152,8 +152,8 @@ async def serve_gateway(
 def _tune() -> None:
     """Have the interpreter do what a server needs.
 
-    A thread that works with the store waits for the event loop at each statement: at the usual 5 ms
-    for its turn, a commit of a busy server took 50 ms.
+    A thread that works with the store waits for the event loop at each statement, up to 5 ms as
+    Python comes.
     """
     sys.setswitchinterval(SWITCH_S)
     _relieve_collector()

@@ -158,6 +158,10 @@ class JobRunner:
             self._reserved -= 1
         for one in claimed:
             self._begin(one, known if one.id == job.id else None)
+        if all(one.id != job.id for one in claimed):
+            # Another waited before it: it waits in turn.
+            self._may_wait = True
+            self._wake.set()
 
     def wake(self) -> None:
         """Say that another process has submitted a job that it has no place for."""
