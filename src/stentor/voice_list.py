@@ -8,9 +8,9 @@ import msgspec
 
 from stentor.contract import Voice, VoiceList
 from stentor.errors import invalid
-from stentor.gateway import Voices
 from stentor.providers.faults import ProviderError
 from stentor.routing.account import Account
+from stentor.voicing import Voices
 
 # Of all pages of one vendor's list.
 LISTING_S = 20.0

@@ -12,11 +12,11 @@ from filelock import FileLock, Timeout
 from stentor.blobs import BlobStore
 from stentor.engines.base import Flow
 from stentor.errors import SpeechError
-from stentor.gateway import Voices
 from stentor.jobs.checkpoints import Checkpoints, KeptSpeaker
 from stentor.jobs.clock import now_ms
 from stentor.jobs.record import JobRecord
 from stentor.jobs.sqlite import SqliteStore
+from stentor.voicing import Voices
 
 _LEASE_MS = 1000 * 86_400 * 365
 

@@ -14,7 +14,6 @@ from stentor.contract import InputType, SpeechRequest
 from stentor.engines.base import EngineError, EngineModel
 from stentor.engines.catalogue import find_models
 from stentor.errors import SpeechError, invalid
-from stentor.gateway import speaking_rules
 from stentor.lexicon.lexicon import Lexicon
 from stentor.routing.targets import LocalTarget, language_base
 from stentor.synthesis.forms import spoken_forms
@@ -24,6 +23,7 @@ from stentor.text.markup.marked import Style
 from stentor.text.plan import Plan, plan
 from stentor.text.reading import PLAIN, Reading, read
 from stentor.text.segments import Segment
+from stentor.voicing import speaking_rules
 
 # Stands for a voice where none is installed: texts are divided and normalised all the same.
 _NOBODY = EngineModel(engine="", name="", voices=[], sample_rate=0, languages=[], files={})

@@ -37,12 +37,12 @@ from stentor.contract import (
 )
 from stentor.engines.base import Flow
 from stentor.errors import invalid
-from stentor.gateway import Voices, open_voices
 from stentor.lexicon.lexicon import Lexicon
 from stentor.logs import quiet
 from stentor.requests import StoredRequest, check
 from stentor.synthesis.direct import DirectSpeaker
 from stentor.synthesis.values import Rendered, Speaker
+from stentor.voicing import Voices, open_voices
 
 _ENDINGS: dict[str, ResponseFormat] = {f".{name}": name for name in contract.RESPONSE_FORMATS} | {
     ".ogg": "opus"

@@ -8,9 +8,9 @@ from rich.table import Table
 from stentor.cli.serve import event_loop
 from stentor.config import Config
 from stentor.contract import VoiceList
-from stentor.gateway import open_voices
 from stentor.logs import quiet
 from stentor.voice_list import list_voices
+from stentor.voicing import open_voices
 
 
 def run(config: Config, provider: str | None = None) -> None:

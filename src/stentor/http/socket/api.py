@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from stentor.audio.settings import EncoderSettings
 from stentor.errors import SpeechError
-from stentor.gateway import Gateway, speaking_rules
+from stentor.gateway import Gateway
 from stentor.http.checking import checked, named_lexicons, refuse_if_unable
 from stentor.http.headers import read_priority
 from stentor.http.keys import KEY_HEADERS, Keys
@@ -24,6 +24,7 @@ from stentor.http.socket.session import Session, close
 from stentor.requests import StoredRequest
 from stentor.routing.targets import LocalTarget, language_base
 from stentor.synthesis.values import Speech
+from stentor.voicing import speaking_rules
 
 START_TIMEOUT_S = 10
 
